@@ -1,0 +1,152 @@
+// Package plan turns a job's graph into stages and tasks. It is pure: a graph and facts go in, stages and tasks come
+// out, and no file, clock or goroutine is touched, so that a master can plan a job whose code it never loads.
+package plan
+
+// Kind says what a node of the graph does to records.
+type Kind uint8
+
+// The kinds of nodes.
+const (
+	// Source has no inputs: records come from files or are made.
+	Source Kind = iota
+	// Narrow maps each record by itself; several inputs are a union.
+	Narrow
+	// Exchange moves records between tasks: the shuffle. It cuts the graph.
+	Exchange
+	// Sink writes records to an output and has no consumers.
+	Sink
+)
+
+// Graph describes a job without its code: it is what a client sends to a master.
+type Graph struct {
+	Job   string `json:"job"`
+	Nodes []Node `json:"nodes"` // Nodes[i].ID == i; a node's inputs stand before it
+}
+
+// Node is one operator of the graph.
+type Node struct {
+	ID     int    `json:"id"`
+	Kind   Kind   `json:"kind"`
+	Op     string `json:"op"`   // the operator's public name, such as FlatMap
+	Site   string `json:"site"` // file:line of the call that made it
+	Inputs []int  `json:"inputs,omitempty"`
+	Type   string `json:"type"` // the schema of the records that come out
+
+	Source   *Input    `json:"source,omitempty"`   // set for a Source
+	Exchange *Shuffle  `json:"exchange,omitempty"` // set for an Exchange
+	Sink     *Location `json:"sink,omitempty"`     // set for a Sink
+}
+
+// Input says what a source reads: files, or a number of items that need no storage.
+type Input struct {
+	// Patterns are paths, directories or globs of files.
+	Patterns []string `json:"patterns,omitempty"`
+	// Items is the number of records (or of a user's own units of work) where there are no files; ItemBytes is the
+	// estimated size of one.
+	Items     int64 `json:"items,omitempty"`
+	ItemBytes int64 `json:"item_bytes,omitempty"`
+}
+
+// Partitioning says how an exchange chooses a record's partition.
+type Partitioning uint8
+
+// The ways of partitioning.
+const (
+	ByHash    Partitioning = iota // by the hash of the key
+	ByRow                         // in turn, row by row
+	ByNothing                     // everything into one partition
+)
+
+// Shuffle is what the plan knows of an exchange.
+type Shuffle struct {
+	Partitioning Partitioning `json:"partitioning"`
+	Partitions   int          `json:"partitions,omitempty"` // zero: follows from the input's size
+	Combine      bool         `json:"combine,omitempty"`    // a map task folds records before they are moved
+	Ordered      bool         `json:"ordered,omitempty"`    // keys come out in increasing order
+}
+
+// Location is where a sink publishes its parts.
+type Location struct {
+	Path   string `json:"path"`   // the directory that appears when the job commits
+	Suffix string `json:"suffix"` // of the part files, with the dot
+}
+
+// FileRange is a range of one file's bytes.
+type FileRange struct {
+	Path   string `json:"path"`
+	Offset int64  `json:"offset"`
+	Length int64  `json:"length"` // up to the end where it reaches Size
+	Size   int64  `json:"size"`   // of the whole file when it was listed
+}
+
+// Split is one or more ranges of the input that one source task reads: of files, or of items.
+type Split struct {
+	Files []FileRange `json:"files,omitempty"`
+	First int64       `json:"first,omitempty"` // the first item
+	Count int64       `json:"count,omitempty"` // the number of items
+	Bytes int64       `json:"bytes"`           // the estimated size once uncompressed
+}
+
+// Stage is one root (a source or an exchange) with every node that is reached from it without another exchange. A node
+// reached from two roots stands in two stages; each record still passes it once, as it comes from one root.
+type Stage struct {
+	ID         int   `json:"id"`
+	Root       int   `json:"root"`              // node
+	Nodes      []int `json:"nodes"`             // fused, inputs before users, the root first; exchanges and sinks that it writes last
+	Outputs    []int `json:"outputs"`           // the exchanges and sinks among Nodes that this stage writes
+	Parents    []int `json:"parents,omitempty"` // the stages that write the root's exchange
+	Partitions int   `json:"partitions"`        // of the root's exchange; zero for a source
+}
+
+// Task is the work of one stage on one split or on the contiguous partitions [Lo, Hi).
+type Task struct {
+	Stage int    `json:"stage"`
+	Index int    `json:"index"`
+	Split *Split `json:"split,omitempty"`
+	Lo    int    `json:"lo,omitempty"`
+	Hi    int    `json:"hi,omitempty"`
+}
+
+// Result is what a finished attempt reports: the facts of planning, of commit and of the summary.
+type Result struct {
+	Shuffles []ShuffleOutput  `json:"shuffles,omitempty"`
+	Parts    []Part           `json:"parts,omitempty"`
+	Counters map[string]int64 `json:"counters,omitempty"` // the user's own
+	Metrics  Metrics          `json:"metrics"`
+}
+
+// Metrics counts what an attempt did.
+type Metrics struct {
+	RowsIn       int64 `json:"rows_in"`
+	BytesIn      int64 `json:"bytes_in"`
+	RowsOut      int64 `json:"rows_out"`
+	BytesOut     int64 `json:"bytes_out"`
+	ShuffleBytes int64 `json:"shuffle_bytes"` // written to exchanges, a share of BytesOut
+	SpilledBytes int64 `json:"spilled_bytes"` // written to the temporary directory
+}
+
+// Add adds the counts of o.
+func (m *Metrics) Add(o Metrics) {
+	m.RowsIn += o.RowsIn
+	m.BytesIn += o.BytesIn
+	m.RowsOut += o.RowsOut
+	m.BytesOut += o.BytesOut
+	m.ShuffleBytes += o.ShuffleBytes
+	m.SpilledBytes += o.SpilledBytes
+}
+
+// ShuffleOutput is what an attempt wrote for one exchange.
+type ShuffleOutput struct {
+	Exchange int     `json:"exchange"` // node
+	Bytes    []int64 `json:"bytes"`    // by partition
+}
+
+// Part is one finished, not yet published file of a sink.
+type Part struct {
+	Sink      int    `json:"sink"`      // node
+	Partition int    `json:"partition"` // within its stage: the partition, or the task of a source stage
+	Name      string `json:"name"`      // of the attempt's file
+	Rows      int64  `json:"rows"`
+	Bytes     int64  `json:"bytes"`
+	CRC32C    uint32 `json:"crc32c"`
+}
