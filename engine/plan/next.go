@@ -1,0 +1,126 @@
+package plan
+
+import "fmt"
+
+// maxTasks caps the tasks of a job: each costs the master memory for as long as the job is known.
+const maxTasks = 1_000_000
+
+// groupBytes is how many measured bytes neighbouring partitions bring together into one task. A partition larger than
+// that is a task of its own. It does not depend on the number of cores: the same job has the same tasks anywhere.
+const groupBytes = 4 << 20
+
+// Facts is what planning knows of a job besides its graph. It grows while stages are planned and completed.
+type Facts struct {
+	// Splits are those of each source that reads files, by node. Sources of items need none: see ItemSplits.
+	Splits map[int][]Split
+	// Partitions is the user's setting for exchanges that name no number; zero follows the input's size.
+	Partitions int
+	// Tasks is the number of tasks by stage, zero where the stage is not planned; nil where none is.
+	Tasks []int
+	// Complete says by stage whether all its tasks are committed; nil where none is.
+	Complete []bool
+	// Bytes is what the complete stages wrote, by exchange and partition.
+	Bytes map[int][]int64
+}
+
+// splits returns the splits of a source; no files give none.
+func (f *Facts) splits(n *Node) ([]Split, error) {
+	if len(n.Source.Patterns) == 0 {
+		return ItemSplits(*n.Source), nil
+	}
+	splits, ok := f.Splits[n.ID]
+	if !ok {
+		return nil, fmt.Errorf("%s: its input has not been listed", n)
+	}
+	for _, s := range splits {
+		if s.Bytes < 0 {
+			return nil, fmt.Errorf("%s: a split of %d bytes", n, s.Bytes)
+		}
+	}
+	return splits, nil
+}
+
+// Next returns the tasks of the stages that can be planned now and are not planned yet: those of sources, and those
+// whose parents are all complete. Call it at the start and whenever a stage has completed. Tasks come in the order of
+// stages and indices; every stage has at least one. The stages are those of Partitions. The result follows from the
+// arguments alone, so any master decides the same.
+func Next(g *Graph, stages []Stage, facts Facts) ([]Task, error) {
+	total := 0
+	for _, n := range facts.Tasks {
+		total += n
+	}
+	var tasks []Task
+	for i := range stages {
+		s := &stages[i]
+		if !facts.plannable(s) {
+			continue
+		}
+		more, err := facts.tasks(g, s)
+		if err != nil {
+			return nil, err
+		}
+		if total += len(more); total > maxTasks {
+			return nil, fmt.Errorf("job %s needs more than %d tasks, the limit: read larger files or set fewer partitions", g.Job, maxTasks)
+		}
+		tasks = append(tasks, more...)
+	}
+	return tasks, nil
+}
+
+// plannable tells whether a stage is still to be planned and can be.
+func (f *Facts) plannable(s *Stage) bool {
+	if s.ID < len(f.Tasks) && f.Tasks[s.ID] > 0 {
+		return false
+	}
+	for _, parent := range s.Parents {
+		if parent >= len(f.Complete) || !f.Complete[parent] {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Facts) tasks(g *Graph, s *Stage) ([]Task, error) {
+	n := &g.Nodes[s.Root]
+	if n.Kind == Source {
+		return f.sourceTasks(s, n)
+	}
+	bytes := f.Bytes[s.Root]
+	if bytes != nil && len(bytes) != s.Partitions {
+		return nil, fmt.Errorf("%s: sizes of %d partitions are known, the plan has %d", n, len(bytes), s.Partitions)
+	}
+	return rangeTasks(s, bytes), nil
+}
+
+// sourceTasks makes a task of each split, and one of an empty split where there is nothing to read: its outputs then
+// exist and are empty.
+func (f *Facts) sourceTasks(s *Stage, n *Node) ([]Task, error) {
+	splits, err := f.splits(n)
+	if err != nil {
+		return nil, err
+	}
+	if len(splits) == 0 {
+		splits = []Split{{}}
+	}
+	if len(splits) > maxTasks {
+		return nil, fmt.Errorf("%s: %d splits make more than %d tasks, the limit: read larger files", n, len(splits), maxTasks)
+	}
+	tasks := make([]Task, len(splits))
+	for i := range splits {
+		tasks[i] = Task{Stage: s.ID, Index: i, Split: &splits[i]}
+	}
+	return tasks, nil
+}
+
+// rangeTasks groups neighbouring partitions until the next one would take the group beyond groupBytes.
+func rangeTasks(s *Stage, bytes []int64) []Task {
+	var tasks []Task
+	lo, sum := 0, int64(0)
+	for p, b := range bytes {
+		if sum = addCapped(sum, b); sum > groupBytes && p > lo && sum > b {
+			tasks = append(tasks, Task{Stage: s.ID, Index: len(tasks), Lo: lo, Hi: p})
+			lo, sum = p, b
+		}
+	}
+	return append(tasks, Task{Stage: s.ID, Index: len(tasks), Lo: lo, Hi: s.Partitions})
+}
