@@ -1,0 +1,71 @@
+package batch
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
+
+// HashVersion names the function that Hash computes over a key's normalised bytes. Partitions depend on it: the same key
+// goes to the same partition in every process, release and machine that has this version.
+const HashVersion = 1
+
+// The odd constants of the multiply-and-fold hash, from wyhash (Wang Yi, https://github.com/wangyi-fudan/wyhash).
+const (
+	secret0 = 0xa0761d6478bd642f
+	secret1 = 0xe7037ed1a0b428db
+	secret2 = 0x8ebc6af09c88c6e3
+)
+
+// fold multiplies to 128 bits and folds the halves together.
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+// hashWords hashes a key of at most 15 bytes in its two words.
+func hashWords(lo, hi uint64) uint64 {
+	return fold(fold(lo^secret0, hi^secret1), secret2)
+}
+
+// hashLong hashes a key of more than 15 bytes.
+func hashLong(s string) uint64 {
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	seed := uint64(len(s)) ^ secret2
+	for len(b) > 16 {
+		seed = fold(binary.LittleEndian.Uint64(b)^secret0^seed, binary.LittleEndian.Uint64(b[8:])^secret1)
+		b = b[16:]
+	}
+	lo, hi := words(unsafe.String(unsafe.SliceData(b), min(len(b), 15)))
+	if len(b) == 16 {
+		hi ^= uint64(b[15]) << 56
+	}
+	return fold(fold(lo^secret0^seed, hi^secret1), secret2)
+}
+
+// Partition returns the partition, below n, of a key with this hash. It uses the low half of the hash, as a hash table
+// uses the high bits: keys that share a partition still spread over a table.
+func Partition(hash uint64, n int) uint32 {
+	return uint32(uint64(uint32(hash)) * uint64(n) >> 32)
+}
+
+// words packs a key of at most 15 bytes: the bytes in memory order, zeroes, and in the last byte the length plus one, so
+// that no key is all zero and a key differs from its extension by zero bytes.
+func words(s string) (lo, hi uint64) {
+	p := unsafe.Pointer(unsafe.StringData(s))
+	n := len(s)
+	switch {
+	case n >= 8:
+		lo = load64(p)
+		hi = load64(unsafe.Add(p, n-8)) >> ((16 - n) * 8)
+	case n >= 4:
+		lo = load32(p) | load32(unsafe.Add(p, n-4))<<((n-4)*8)
+	case n > 0:
+		lo = load8(p) | load8(unsafe.Add(p, n/2))<<(n/2*8) | load8(unsafe.Add(p, n-1))<<((n-1)*8)
+	}
+	return lo, hi | uint64(n+1)<<56
+}
+
+func load64(p unsafe.Pointer) uint64 { return binary.LittleEndian.Uint64((*[8]byte)(p)[:]) }
+func load32(p unsafe.Pointer) uint64 { return uint64(binary.LittleEndian.Uint32((*[4]byte)(p)[:])) }
+func load8(p unsafe.Pointer) uint64  { return uint64(*(*byte)(p)) }
