@@ -135,6 +135,16 @@ func (m *Metrics) Add(o Metrics) {
 	m.SpilledBytes += o.SpilledBytes
 }
 
+// Sub takes the counts of o away again.
+func (m *Metrics) Sub(o Metrics) {
+	m.RowsIn -= o.RowsIn
+	m.BytesIn -= o.BytesIn
+	m.RowsOut -= o.RowsOut
+	m.BytesOut -= o.BytesOut
+	m.ShuffleBytes -= o.ShuffleBytes
+	m.SpilledBytes -= o.SpilledBytes
+}
+
 // ShuffleOutput is what an attempt wrote for one exchange.
 type ShuffleOutput struct {
 	Exchange int     `json:"exchange"` // node

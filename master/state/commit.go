@@ -1,0 +1,158 @@
+package state
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"fletch/engine/plan"
+	"fletch/fault"
+)
+
+// Commit reports an attempt that has finished. The first commit of a task wins; the output of an attempt that is
+// refused must be discarded. A winner whose result does not fit its task was made by a broken engine: it is refused and
+// fails the job.
+type Commit struct {
+	Attempt AttemptID
+	Result  plan.Result // its Counters are kept: they must not change any more
+	At      time.Time
+}
+
+func (c Commit) jobID() string { return c.Attempt.Job }
+
+func (c Commit) apply(j *Job) (*Job, error) {
+	t := j.task(c.Attempt)
+	if t != nil && t.Committed && t.Winner == c.Attempt {
+		return j, nil
+	}
+	if err := j.fence(t, c.Attempt); err != nil {
+		return j, err
+	}
+	s := j.Stages[c.Attempt.Stage]
+	if err := j.checkResult(s, t, c.Result); err != nil {
+		j, _ = Fail{Attempt: c.Attempt, Class: fault.Permanent, Message: err.Error(), At: c.At}.apply(j)
+		return j, j.fence(j.task(c.Attempt), c.Attempt)
+	}
+	j = j.edit()
+	if t.StageAttempt == 0 {
+		j.measure(c.Result.Shuffles)
+	}
+	j.win(s, t, &c)
+	return j, nil
+}
+
+// task returns the task that an attempt is a try at, nil where there is none.
+func (j *Job) task(id AttemptID) *Task {
+	if id.Stage < 0 || id.Stage >= len(j.Stages) || id.Task < 0 || id.Task >= j.Stages[id.Stage].Len() {
+		return nil
+	}
+	return j.Stages[id.Stage].Task(id.Task)
+}
+
+// Fence returns why the attempt's outcome can't count any more, as an error of class fault.Fenced: the work is in vain. It
+// is nil while the attempt may still win, and for the winner.
+func (j *Job) Fence(id AttemptID) error {
+	t := j.task(id)
+	if t != nil && t.Committed && t.Winner == id {
+		return nil
+	}
+	return j.fence(t, id)
+}
+
+// fence refuses an attempt whose outcome can't count any more. t is its task.
+func (j *Job) fence(t *Task, id AttemptID) error {
+	var why string
+	switch {
+	case t == nil:
+		why = "the job has no such task"
+	case id.StageAttempt != t.StageAttempt:
+		why = fmt.Sprintf("its stage attempt was replaced by %d", t.StageAttempt)
+	case t.Committed:
+		why = fmt.Sprintf("attempt %s has won the task", t.Winner)
+	case t.failed(id) != nil:
+		why = "it has failed: " + t.failed(id).Message
+	case j.open() != nil:
+		why = j.open().Error()
+	default:
+		return nil
+	}
+	return fault.As(fault.Fenced, fmt.Errorf("attempt %s is refused: %s", id, why))
+}
+
+// checkResult holds a result against what the stage's task must write: each exchange with all its partitions, and for
+// each sink a part of each of the task's partitions. What is missing here would be missing in the output.
+func (j *Job) checkResult(s *Stage, t *Task, r plan.Result) error {
+	var sinks, exchanges []int
+	for _, out := range s.Outputs {
+		if j.Graph.Nodes[out].Kind == plan.Sink {
+			sinks = append(sinks, out)
+		} else {
+			exchanges = append(exchanges, out)
+		}
+	}
+	ok := len(r.Shuffles) == len(exchanges)
+	shuffles := slices.SortedFunc(slices.Values(r.Shuffles), byExchange)
+	for i := 0; ok && i < len(exchanges); i++ {
+		out := shuffles[i]
+		ok = out.Exchange == exchanges[i] && len(out.Bytes) == j.Stages[j.readers[out.Exchange]].Partitions && slices.Min(out.Bytes) >= 0
+	}
+	if !ok {
+		return fmt.Errorf("its shuffle output does not cover the exchanges %v and their partitions once each", exchanges)
+	}
+	lo, hi := t.Lo, t.Hi
+	if t.Split != nil {
+		lo, hi = t.Index, t.Index+1
+	}
+	ok = len(r.Parts) == len(sinks)*(hi-lo)
+	parts := slices.SortedFunc(slices.Values(r.Parts), bySink)
+	for i := 0; ok && i < len(parts); i++ {
+		ok = parts[i].Sink == sinks[i/(hi-lo)] && parts[i].Partition == lo+i%(hi-lo)
+	}
+	if !ok {
+		return fmt.Errorf("its parts do not cover the sinks %v and the partitions [%d, %d) once each", sinks, lo, hi)
+	}
+	return nil
+}
+
+func byExchange(a, b plan.ShuffleOutput) int { return cmp.Compare(a.Exchange, b.Exchange) }
+
+func bySink(a, b plan.Part) int {
+	return cmp.Or(cmp.Compare(a.Sink, b.Sink), cmp.Compare(a.Partition, b.Partition))
+}
+
+// measure adds what a task wrote to the sizes of the exchanges' partitions.
+func (j *Job) measure(outputs []plan.ShuffleOutput) {
+	for _, out := range outputs {
+		s := *j.Stages[j.readers[out.Exchange]]
+		if len(s.bytes) == 0 {
+			s.bytes = slices.Clone(out.Bytes)
+		} else {
+			s.bytes = slices.Clone(s.bytes)
+			for p, b := range out.Bytes {
+				s.bytes[p] += b
+			}
+		}
+		j.withStage(&s)
+	}
+}
+
+// win makes the attempt the winner of task t of stage s, in a job that edit returned.
+func (j *Job) win(s *Stage, t *Task, c *Commit) {
+	won := *t
+	won.Committed, won.Winner = true, c.Attempt
+	won.Parts = slices.SortedFunc(slices.Values(c.Result.Parts), bySink)
+	won.Counters, won.Metrics = c.Result.Counters, c.Result.Metrics
+	stage := *j.Stages[s.ID]
+	stage.tasks = stage.tasks.set(t.Index, &won)
+	stage.Committed++
+	stage.Metrics.Add(won.Metrics)
+	complete := stage.Complete()
+	if complete {
+		stage.Finished = c.At
+	}
+	j.withStage(&stage)
+	if complete {
+		j.Duty = j.duty()
+	}
+}

@@ -1,0 +1,124 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"fletch/fault"
+)
+
+// maxMessage caps the text of a failure: it is replicated, and a panic's stack can be long.
+const maxMessage = 16 << 10
+
+// The pause before a failed task is tried again grows from the first to the longest by doubling.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = 10 * time.Second
+)
+
+// Fail reports an attempt that has failed. A User or Retryable failure counts against the task, and the job fails at
+// its limit; Cancelled and Fenced, which nobody asked for if the attempt is current, count as Retryable, so that no
+// attempt can fail for ever. Permanent fails the job at once. FetchFailed does not count against the reader.
+type Fail struct {
+	Attempt AttemptID
+	Class   fault.Class
+	Message string
+	// Lost are the committed attempts whose output could not be read, for FetchFailed: their tasks are pending again.
+	Lost []AttemptID
+	At   time.Time
+}
+
+func (c Fail) jobID() string { return c.Attempt.Job }
+
+func (c Fail) apply(j *Job) (*Job, error) {
+	t := j.task(c.Attempt)
+	if t != nil && t.failed(c.Attempt) != nil && t.StageAttempt == c.Attempt.StageAttempt {
+		return j, nil
+	}
+	if err := j.fence(t, c.Attempt); err != nil {
+		return j, err
+	}
+	if len(c.Message) > maxMessage {
+		c.Message = c.Message[:maxMessage] + " ..."
+	}
+	if c.Class == fault.FetchFailed && j.blames(c.Lost, c.Attempt.Stage) {
+		return j.reopen(&c), nil
+	}
+	return j.blame(t, &c), nil
+}
+
+// blames tells whether lost names outputs that the stage reads, now or before they were replaced.
+func (j *Job) blames(lost []AttemptID, stage int) bool {
+	for _, id := range lost {
+		t := j.task(id)
+		if id.Job != j.ID || t == nil || id.StageAttempt > t.StageAttempt || !slices.Contains(j.Stages[stage].Parents, id.Stage) {
+			return false
+		}
+	}
+	return len(lost) > 0
+}
+
+// blame counts a failure against its task and fails the job at the limit.
+func (j *Job) blame(t *Task, c *Fail) *Job {
+	limit := 1
+	switch c.Class {
+	case fault.User:
+		limit = j.Settings.MaxUser
+	case fault.Permanent:
+	default:
+		c.Class, limit = fault.Retryable, j.Settings.MaxRetryable
+	}
+	why := Failure{Attempt: c.Attempt, Class: c.Class, Message: c.Message, At: c.At}
+	failed := *t
+	failed.Failures = append(slices.Clip(t.Failures), why)
+	failed.RetryAt = c.At.Add(pause(len(failed.Failures)))
+	stage := *j.Stages[t.Stage]
+	stage.tasks = stage.tasks.set(t.Index, &failed)
+	stage.Failed++
+	j = j.edit()
+	j.withStage(&stage)
+	if n := failed.countOf(c.Class); n >= limit {
+		times := ""
+		if n > 1 {
+			times = fmt.Sprintf(" failed %d times, the last time", n)
+		}
+		why.Message = fmt.Sprintf("stage %d, task %d%s: %s", t.Stage, t.Index, times, c.Message)
+		j = j.end(Failed, &why, c.At)
+	}
+	return j
+}
+
+// pause returns how long a task waits after its nth failure.
+func pause(n int) time.Duration {
+	p := firstPause
+	for ; n > 1 && p < longestPause; n-- {
+		p *= 2
+	}
+	return min(p, longestPause)
+}
+
+// reopen makes the tasks of lost winners pending again, under the next stage attempt: an attempt that wrote the lost
+// output, or raced with it, can't commit any more.
+func (j *Job) reopen(c *Fail) *Job {
+	reopened := j.edit()
+	for _, id := range c.Lost {
+		t := reopened.task(id)
+		if !t.Committed || t.Winner != id {
+			continue // another reader has reported it
+		}
+		stage := *reopened.Stages[id.Stage]
+		stage.tasks = stage.tasks.set(t.Index, &Task{Task: t.Task, StageAttempt: t.StageAttempt + 1})
+		stage.Committed--
+		stage.Failed++
+		stage.Metrics.Sub(t.Metrics)
+		stage.Finished = time.Time{}
+		reopened.withStage(&stage)
+		if lost := t.StageAttempt + 1; lost >= j.Settings.MaxLost {
+			message := fmt.Sprintf("the output of stage %d, task %d was lost %d times, the last time: %s", t.Stage, t.Index, lost, c.Message)
+			return reopened.end(Failed, &Failure{Attempt: c.Attempt, Class: fault.FetchFailed, Message: message, At: c.At}, c.At)
+		}
+	}
+	reopened.Duty = reopened.duty()
+	return reopened
+}

@@ -1,0 +1,92 @@
+package state
+
+import (
+	"fmt"
+	"time"
+
+	"fletch/fault"
+)
+
+// Publish decides the job's commit. From here on it rolls forward: it can't be cancelled, and no task changes.
+type Publish struct {
+	Job string
+	At  time.Time
+}
+
+func (c Publish) jobID() string { return c.Job }
+
+func (c Publish) apply(j *Job) (*Job, error) {
+	if j.Decided {
+		return j, nil
+	}
+	if err := j.open(); err != nil {
+		return j, err
+	}
+	if j.Duty != DutyCommit {
+		return j, fmt.Errorf("job %s can't be committed: it has tasks to run", j.ID)
+	}
+	j = j.edit()
+	j.Decided = true
+	j.Duty = j.duty()
+	return j, nil
+}
+
+// Published reports that all outputs of the job are published.
+type Published struct {
+	Job string
+	At  time.Time
+}
+
+func (c Published) jobID() string { return c.Job }
+
+func (c Published) apply(j *Job) (*Job, error) {
+	switch {
+	case j.Status == Succeeded:
+		return j, nil
+	case j.Status.Ended():
+		return j, j.open()
+	case !j.Decided:
+		return j, fmt.Errorf("the commit of job %s is not decided", j.ID)
+	}
+	return j.end(Succeeded, nil, c.At), nil
+}
+
+// Abort fails the job for a reason outside its attempts: it can't be planned, or its outputs can't be published.
+type Abort struct {
+	Job     string
+	Class   fault.Class
+	Message string
+	At      time.Time
+}
+
+func (c Abort) jobID() string { return c.Job }
+
+func (c Abort) apply(j *Job) (*Job, error) {
+	why := Failure{Class: c.Class, Message: c.Message, At: c.At}
+	switch {
+	case j.Status == Failed && *j.Failure == why:
+		return j, nil
+	case j.Status.Ended():
+		return j, j.open()
+	}
+	return j.end(Failed, &why, c.At), nil
+}
+
+// Cancel ends the job on somebody's demand. It comes too late once the commit is decided.
+type Cancel struct {
+	Job    string
+	Reason string // such as "interrupted"
+	At     time.Time
+}
+
+func (c Cancel) jobID() string { return c.Job }
+
+func (c Cancel) apply(j *Job) (*Job, error) {
+	if j.Status == Cancelled {
+		return j, nil
+	}
+	if err := j.open(); err != nil {
+		return j, err
+	}
+	return j.end(Cancelled, &Failure{Class: fault.Cancelled, Message: c.Reason, At: c.At}, c.At), nil
+}

@@ -1,0 +1,247 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"fletch/engine/plan"
+	"fletch/fault"
+)
+
+// Status is where a job stands, in the order in which a job passes through; one of the last three ends it.
+type Status uint8
+
+// The statuses of a job.
+const (
+	Waiting   Status = iota // submitted, not planned
+	Running                 // its tasks run, or its outputs are being published
+	Succeeded               // every output is published
+	Failed                  // see Job.Err
+	Cancelled               // somebody asked for its end
+)
+
+var statuses = [...]string{"waiting", "running", "succeeded", "failed", "cancelled"}
+
+// String returns the status as it stands in messages and in JSON.
+func (s Status) String() string { return statuses[s] }
+
+// MarshalText makes the status a word in JSON.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Ended tells whether the job is over: nothing changes it any more.
+func (s Status) Ended() bool { return s >= Succeeded }
+
+// Duty is what the machine's owner owes a job now, besides running the attempts of its pending tasks. It follows from
+// the state, so a new leader finds it there.
+type Duty uint8
+
+// The duties.
+const (
+	// NoDuty leaves nothing to do: attempts have to finish first, or the job has ended.
+	NoDuty Duty = iota
+	// DutyPlan asks for plan.Next with Job.Facts, and for Plan with its tasks (or Abort with its error).
+	DutyPlan
+	// DutyCommit asks for Publish: every task is committed.
+	DutyCommit
+	// DutyPublish asks to publish Job.Parts, which may have been done in part before, and for Published (or Abort).
+	DutyPublish
+)
+
+// Settings are a job's own limits; zero means the default.
+type Settings struct {
+	// Partitions is the number of partitions where an operator names none; zero follows the input's size.
+	Partitions int `json:"partitions,omitempty"`
+	// MaxRetryable is how many failures of class fault.Retryable of one task fail the job. The default is 3.
+	MaxRetryable int `json:"max_retryable,omitempty"`
+	// MaxUser is the same for fault.User. The default is 3; 1 serves where all attempts run in one process.
+	MaxUser int `json:"max_user,omitempty"`
+	// MaxLost is how many losses of one task's committed output fail the job. The default is 3.
+	MaxLost int `json:"max_lost,omitempty"`
+}
+
+func (s Settings) withDefaults() (Settings, error) {
+	for _, limit := range []*int{&s.MaxRetryable, &s.MaxUser, &s.MaxLost} {
+		if *limit < 0 {
+			return s, fmt.Errorf("a limit of %d failures: it takes 1 or more, or 0 for the default", *limit)
+		}
+		if *limit == 0 {
+			*limit = 3
+		}
+	}
+	return s, nil
+}
+
+// Job is a snapshot of one job: immutable, with everything that is reached from it.
+type Job struct {
+	ID       string
+	Graph    *plan.Graph
+	Settings Settings // with the defaults filled in
+	Status   Status
+	// Decided says that the job's commit is decided: its outputs are being published or were. Invariant: every task is
+	// committed, and no task changes any more.
+	Decided bool
+	// Failure is why the job failed or was cancelled; nil otherwise.
+	Failure *Failure
+	// Stages are in topological order; Stages[i].ID == i.
+	Stages []*Stage
+	Duty   Duty // invariant: duty() of this snapshot
+
+	Submitted time.Time
+	Started   time.Time // zero while it waits
+	Finished  time.Time // zero until it has ended
+
+	splits  map[int][]plan.Split // as submitted
+	readers map[int]int          // by exchange: the stage that reads it; never changes
+}
+
+// Name returns the name that the job's author gave it.
+func (j *Job) Name() string { return j.Graph.Job }
+
+// Err returns why the job failed or was cancelled, with its class; nil otherwise.
+func (j *Job) Err() error {
+	if j.Failure == nil {
+		return nil
+	}
+	return fault.As(j.Failure.Class, errors.New(j.Failure.Message))
+}
+
+// Facts returns what plan.Next needs.
+func (j *Job) Facts() plan.Facts {
+	f := plan.Facts{
+		Splits:     j.splits,
+		Partitions: j.Settings.Partitions,
+		Tasks:      make([]int, len(j.Stages)),
+		Complete:   make([]bool, len(j.Stages)),
+		Bytes:      make(map[int][]int64),
+	}
+	for i, s := range j.Stages {
+		f.Tasks[i], f.Complete[i] = s.Len(), s.Complete()
+		if len(s.bytes) > 0 {
+			f.Bytes[s.Root] = s.bytes
+		}
+	}
+	return f
+}
+
+// Plan returns the stages as they were planned.
+func (j *Job) Plan() []plan.Stage {
+	stages := make([]plan.Stage, len(j.Stages))
+	for i, s := range j.Stages {
+		stages[i] = s.Stage
+	}
+	return stages
+}
+
+// Runnable tells whether attempts of the stage's pending tasks can run: all that it reads is committed.
+func (j *Job) Runnable(stage int) bool {
+	for _, parent := range j.Stages[stage].Parents {
+		if !j.Stages[parent].Complete() {
+			return false
+		}
+	}
+	return true
+}
+
+// Producers returns the attempts whose output the stage's root reads, in the order of their blocks: by stage and task.
+// The stage is runnable. It costs a step for each of them.
+func (j *Job) Producers(stage int) []AttemptID {
+	var winners []AttemptID
+	for _, parent := range j.Stages[stage].Parents {
+		for t := range j.Stages[parent].Tasks() {
+			winners = append(winners, t.Winner)
+		}
+	}
+	return winners
+}
+
+// Parts returns the parts of every sink of a job whose tasks are all committed, in the order of their numbers: by
+// stage, task and partition. A sink has at least one.
+func (j *Job) Parts() map[int][]plan.Part {
+	parts := make(map[int][]plan.Part)
+	for _, s := range j.Stages {
+		for t := range s.Tasks() {
+			for _, p := range t.Parts {
+				parts[p.Sink] = append(parts[p.Sink], p)
+			}
+		}
+	}
+	return parts
+}
+
+// Counters returns the sums of the user's counters over the committed attempts. It costs a step for each task.
+func (j *Job) Counters() map[string]int64 {
+	sums := make(map[string]int64)
+	for _, s := range j.Stages {
+		for t := range s.Tasks() {
+			for name, n := range t.Counters {
+				sums[name] += n
+			}
+		}
+	}
+	return sums
+}
+
+// Metrics returns the sums over the committed attempts.
+func (j *Job) Metrics() plan.Metrics {
+	var sum plan.Metrics
+	for _, s := range j.Stages {
+		sum.Add(s.Metrics)
+	}
+	return sum
+}
+
+// edit returns a copy for a command to change: the stages are shared until withStage replaces one.
+func (j *Job) edit() *Job {
+	c := *j
+	return &c
+}
+
+// withStage replaces a stage in a job that edit returned.
+func (j *Job) withStage(s *Stage) {
+	stages := make([]*Stage, len(j.Stages))
+	copy(stages, j.Stages)
+	stages[s.ID] = s
+	j.Stages = stages
+}
+
+// duty derives Job.Duty.
+func (j *Job) duty() Duty {
+	switch {
+	case j.Status.Ended():
+		return NoDuty
+	case j.Decided:
+		return DutyPublish
+	}
+	complete := 0
+	for i, s := range j.Stages {
+		switch {
+		case s.Complete():
+			complete++
+		case s.Len() == 0 && j.Runnable(i):
+			return DutyPlan
+		}
+	}
+	if complete == len(j.Stages) {
+		return DutyCommit
+	}
+	return NoDuty
+}
+
+// end returns the job ended.
+func (j *Job) end(status Status, why *Failure, at time.Time) *Job {
+	j = j.edit()
+	j.Status, j.Failure, j.Finished, j.Duty = status, why, at, NoDuty
+	return j
+}
+
+// readersOf indexes the stages by the exchange that they read.
+func readersOf(stages []plan.Stage) map[int]int {
+	readers := make(map[int]int)
+	for _, s := range stages {
+		if s.Partitions > 0 {
+			readers[s.Root] = s.ID
+		}
+	}
+	return readers
+}

@@ -1,0 +1,111 @@
+package state
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"fletch/engine/plan"
+	"fletch/fault"
+)
+
+// Plan adds the tasks that plan.Next returned for the job's facts.
+type Plan struct {
+	Job   string
+	Tasks []plan.Task // whole stages, in the order of stages and indices; kept, so they must not change any more
+	At    time.Time
+}
+
+func (c Plan) jobID() string { return c.Job }
+
+func (c Plan) apply(j *Job) (*Job, error) {
+	if err := j.open(); err != nil {
+		return j, err
+	}
+	after := j
+	for lo, hi := 0, 0; lo < len(c.Tasks); lo = hi {
+		for hi < len(c.Tasks) && c.Tasks[hi].Stage == c.Tasks[lo].Stage {
+			hi++
+		}
+		tasks := c.Tasks[lo:hi]
+		s, err := j.checkPlan(tasks)
+		if err != nil {
+			return j, err
+		}
+		if s.Len() > 0 {
+			continue // planned before, with these tasks
+		}
+		if after == j {
+			after = j.edit()
+		}
+		after.addTasks(s, tasks, c.At)
+	}
+	after.Duty = after.duty()
+	return after, nil
+}
+
+// open refuses what would change the tasks of a job that has ended or whose commit is decided.
+func (j *Job) open() error {
+	switch {
+	case j.Status.Ended():
+		return fault.As(fault.Fenced, fmt.Errorf("job %s has ended: %s", j.ID, j.Status))
+	case j.Decided:
+		return fault.As(fault.Fenced, fmt.Errorf("the commit of job %s is decided", j.ID))
+	}
+	return nil
+}
+
+// checkPlan returns the stage of tasks if they are the whole of it: each split once, or each partition.
+func (j *Job) checkPlan(tasks []plan.Task) (*Stage, error) {
+	id := tasks[0].Stage
+	if id < 0 || id >= len(j.Stages) {
+		return nil, fmt.Errorf("plan of job %s: it has no stage %d", j.ID, id)
+	}
+	s := j.Stages[id]
+	if s.Len() > 0 {
+		return s, s.samePlan(tasks)
+	}
+	if !j.Runnable(id) {
+		return nil, fmt.Errorf("plan of job %s: what stage %d reads is not complete", j.ID, id)
+	}
+	next := 0 // partition
+	for i, t := range tasks {
+		source := s.Partitions == 0
+		switch {
+		case t.Index != i:
+			return nil, fmt.Errorf("plan of job %s: stage %d has task %d at %d", j.ID, id, t.Index, i)
+		case source != (t.Split != nil):
+			return nil, fmt.Errorf("plan of job %s: stage %d, task %d: a source's task, and only that, has a split", j.ID, id, i)
+		case !source && (t.Lo != next || t.Hi <= t.Lo):
+			return nil, fmt.Errorf("plan of job %s: stage %d, task %d reads partitions [%d, %d) after %d", j.ID, id, i, t.Lo, t.Hi, next)
+		}
+		next = t.Hi
+	}
+	if next != s.Partitions {
+		return nil, fmt.Errorf("plan of job %s: stage %d reads %d of %d partitions", j.ID, id, next, s.Partitions)
+	}
+	return s, nil
+}
+
+// samePlan accepts the tasks that the stage has.
+func (s *Stage) samePlan(tasks []plan.Task) error {
+	same := len(tasks) == s.Len()
+	for i := 0; same && i < len(tasks); i++ {
+		same = reflect.DeepEqual(tasks[i], s.Task(i).Task)
+	}
+	if !same {
+		return fault.As(fault.Fenced, fmt.Errorf("stage %d is planned already, with other tasks", s.ID))
+	}
+	return nil
+}
+
+// addTasks adds the tasks of one stage to a job that edit returned.
+func (j *Job) addTasks(s *Stage, tasks []plan.Task, at time.Time) {
+	planned := *s
+	planned.Started = at
+	planned.tasks = newTree(len(tasks), func(i int) *Task { return &Task{Task: tasks[i]} })
+	j.withStage(&planned)
+	if j.Status == Waiting {
+		j.Status, j.Started = Running, at
+	}
+}

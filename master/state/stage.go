@@ -1,0 +1,101 @@
+package state
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"fletch/engine/plan"
+	"fletch/fault"
+)
+
+// Stage is a snapshot of one stage of a job.
+type Stage struct {
+	plan.Stage
+	// Committed is the number of tasks with a winner. Invariant: at most Len.
+	Committed int
+	// Failed is the number of attempts that failed or whose output was lost, for the summary.
+	Failed int
+	// Metrics sums those of the winners.
+	Metrics  plan.Metrics
+	Started  time.Time // when it was planned; zero before
+	Finished time.Time // when its last task was committed; zero while it is not complete
+
+	tasks tree
+	// bytes is what the parents wrote to the root's exchange, by partition; empty before the first commit. A task counts
+	// once: what a second winner writes after a loss is the same but for compression, and a plan must not depend on it.
+	bytes []int64
+}
+
+// Len returns the number of tasks, zero while the stage is not planned.
+func (s *Stage) Len() int { return s.tasks.len }
+
+// Complete tells whether every task is committed. A loss of output makes a complete stage incomplete again.
+func (s *Stage) Complete() bool { return s.tasks.len > 0 && s.Committed == s.tasks.len }
+
+// Task returns a task by its index.
+func (s *Stage) Task(i int) *Task { return s.tasks.at(i) }
+
+// Tasks yields all tasks by index.
+func (s *Stage) Tasks() iter.Seq[*Task] {
+	return func(yield func(*Task) bool) {
+		for i := range s.tasks.len {
+			if !yield(s.tasks.at(i)) {
+				return
+			}
+		}
+	}
+}
+
+// NextPending returns the first pending task at or after an index, nil where there is none. It skips committed tasks
+// without looking at each.
+func (s *Stage) NextPending(from int) *Task { return s.tasks.pending(from) }
+
+// Task is a snapshot of one task. It is pending or committed; that it runs is known to workers alone.
+type Task struct {
+	plan.Task
+	// StageAttempt is the stage attempt that its attempts must belong to. It grows with each loss of the task's output,
+	// so it counts the losses as well.
+	StageAttempt int
+	Committed    bool
+	// Winner is the attempt whose output counts. Invariant: set exactly if Committed; Winner.StageAttempt == StageAttempt;
+	// it is not among Failures.
+	Winner AttemptID
+	// Parts are the winner's, by sink and partition. Invariant: a part for each sink of the stage and each partition of
+	// the task.
+	Parts    []plan.Part
+	Counters map[string]int64 // the winner's
+	Metrics  plan.Metrics     // the winner's
+	// Failures are those of attempts of this stage attempt, oldest first, without those that only failed to fetch.
+	Failures []Failure
+	// RetryAt is the earliest time of the next attempt after a failure.
+	RetryAt time.Time
+}
+
+// Failure says why an attempt failed, or a job.
+type Failure struct {
+	Attempt AttemptID // zero where no attempt is to blame
+	Class   fault.Class
+	Message string
+	At      time.Time
+}
+
+// failed returns the failure of an attempt, nil where it has not failed.
+func (t *Task) failed(id AttemptID) *Failure {
+	i := slices.IndexFunc(t.Failures, func(f Failure) bool { return f.Attempt == id })
+	if i < 0 {
+		return nil
+	}
+	return &t.Failures[i]
+}
+
+// countOf returns how many failures have the class.
+func (t *Task) countOf(class fault.Class) int {
+	n := 0
+	for _, f := range t.Failures {
+		if f.Class == class {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,83 @@
+// Package state is the replicated state of a master: which jobs there are, how they are planned, which attempt of each
+// task won. A Machine is changed by commands alone, applied in one order by whoever owns it: an event loop in one
+// process, or a Raft log in a cluster. It is pure: time and identity arrive in the commands, and there is no clock, no
+// I/O, no goroutine and no randomness, so that every replica comes to the same state.
+//
+// The owner's loop is: apply a command; look at the job that comes back; pay its Duty (plan the next stages, decide the
+// commit, publish the outputs), whose outcome is again a command. Running attempts are not part of the state: workers
+// report them, and package schedule compares.
+//
+// A *Job is a snapshot: it and all that is reached from it never change once returned, so a reader keeps it without a
+// lock and a persisted snapshot is a reference. A command copies what it changes: the Job, one Stage, and of the tasks
+// the path to one of them in a tree of width 64, about two kilobytes however many tasks a stage has.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrNoJob means that no job has the command's identity.
+var ErrNoJob = errors.New("no such job")
+
+// Command is a change that is asked for: Submit, Plan, Commit, Fail, Publish, Published, Abort or Cancel.
+type Command interface {
+	jobID() string
+	// apply returns the job that j becomes: j itself where nothing changes. j is nil where the job is unknown, which
+	// only Submit sees.
+	apply(j *Job) (*Job, error)
+}
+
+// Machine holds the jobs. It is not safe for concurrent use; the snapshots that it hands out are.
+type Machine struct {
+	jobs   map[string]*Job
+	order  []string // all jobs as they were submitted
+	active []string // those among them that have not ended
+}
+
+// New returns a machine without jobs.
+func New() *Machine {
+	return &Machine{jobs: make(map[string]*Job)}
+}
+
+// Apply changes the job that the command names and returns its new snapshot. A command may be applied again, as its
+// sender can't always know its fate: it changes nothing the second time and, as long as nothing else intervened, gives
+// the same answer. An error of class fault.Fenced tells that the sender is behind; any error but that of a malformed
+// Commit leaves the job as it is.
+func (m *Machine) Apply(c Command) (*Job, error) {
+	before := m.jobs[c.jobID()]
+	if _, submit := c.(Submit); before == nil && !submit {
+		return nil, fmt.Errorf("job %s: %w", c.jobID(), ErrNoJob)
+	}
+	after, err := c.apply(before)
+	if after == nil {
+		return nil, err
+	}
+	if before == nil {
+		m.order = append(m.order, after.ID)
+		m.active = append(m.active, after.ID)
+	}
+	if after.Status.Ended() && !before.Status.Ended() {
+		m.active = slices.DeleteFunc(m.active, func(id string) bool { return id == after.ID })
+	}
+	m.jobs[after.ID] = after
+	return after, err
+}
+
+// Job returns the job's current snapshot, nil where there is none.
+func (m *Machine) Job(id string) *Job { return m.jobs[id] }
+
+// Jobs returns all jobs in the order of their submission.
+func (m *Machine) Jobs() []*Job { return m.pick(m.order) }
+
+// Active returns the jobs that have not ended, in the order of their submission.
+func (m *Machine) Active() []*Job { return m.pick(m.active) }
+
+func (m *Machine) pick(ids []string) []*Job {
+	jobs := make([]*Job, len(ids))
+	for i, id := range ids {
+		jobs[i] = m.jobs[id]
+	}
+	return jobs
+}

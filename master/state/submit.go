@@ -1,0 +1,53 @@
+package state
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"fletch/engine/plan"
+)
+
+// Submit adds a job. The ID is the submitter's choice, so that it can send the command again.
+type Submit struct {
+	ID       string
+	Graph    *plan.Graph          // the job keeps it: it must not change any more
+	Splits   map[int][]plan.Split // of every source of files that a stage reads, by node; kept likewise
+	Settings Settings
+	At       time.Time
+}
+
+func (c Submit) jobID() string { return c.ID }
+
+func (c Submit) apply(j *Job) (*Job, error) {
+	settings, err := c.Settings.withDefaults()
+	if err != nil {
+		return j, err
+	}
+	if j != nil {
+		if j.Settings != settings || !reflect.DeepEqual(j.Graph, c.Graph) || !reflect.DeepEqual(j.splits, c.Splits) {
+			return j, fmt.Errorf("job ID %s belongs to another job", c.ID)
+		}
+		return j, nil
+	}
+	if err := validJobID(c.ID); err != nil {
+		return nil, err
+	}
+	if err := c.Graph.Validate(); err != nil {
+		return nil, err
+	}
+	stages, err := plan.Stages(c.Graph)
+	if err != nil {
+		return nil, err
+	}
+	stages, err = plan.Partitions(c.Graph, stages, plan.Facts{Splits: c.Splits, Partitions: settings.Partitions})
+	if err != nil {
+		return nil, err
+	}
+	j = &Job{ID: c.ID, Graph: c.Graph, Settings: settings, Submitted: c.At, splits: c.Splits, readers: readersOf(stages)}
+	for _, s := range stages {
+		j.Stages = append(j.Stages, &Stage{Stage: s})
+	}
+	j.Duty = j.duty()
+	return j, nil
+}
