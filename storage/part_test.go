@@ -1,0 +1,93 @@
+package storage
+
+import (
+	"errors"
+	"io"
+	"path/filepath"
+	"testing"
+
+	"fletch/engine/plan"
+)
+
+// failingFile takes room bytes and then fails, or fails in the step that an error is set for.
+type failingFile struct {
+	partFile
+	room               int
+	short              bool // takes less than it is given and does not say so
+	writeErr           error
+	syncErr, closeErr  error
+	closed, wasRemoved bool
+}
+
+func (f *failingFile) Write(p []byte) (int, error) {
+	if f.writeErr == nil && !f.short {
+		return f.partFile.Write(p)
+	}
+	n := min(f.room, len(p))
+	f.room -= n
+	n, err := f.partFile.Write(p[:n])
+	return n, errors.Join(err, f.writeErr)
+}
+
+func (f *failingFile) Sync() error { return errors.Join(f.partFile.Sync(), f.syncErr) }
+func (f *failingFile) Close() error {
+	f.closed = true
+	return errors.Join(f.partFile.Close(), f.closeErr)
+}
+func (f *failingFile) Remove() error { f.wasRemoved = true; return f.partFile.Remove() }
+
+func TestPartOnFailingDisk(t *testing.T) {
+	full := errors.New("no space left")
+	for name, c := range map[string]struct {
+		file failingFile
+		want error
+	}{
+		"full":        {failingFile{writeErr: full, room: partBufferBytes + 7}, full},
+		"full at end": {failingFile{writeErr: full, room: 3*partBufferBytes - 1}, full},
+		"short write": {failingFile{short: true, room: partBufferBytes + 7}, io.ErrShortWrite},
+		"sync":        {failingFile{syncErr: full}, full},
+		"close":       {failingFile{closeErr: full}, full},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := newDirOutput("job-1", plan.Location{Path: filepath.Join(t.TempDir(), "out")}, systemDisk)
+			must(t, err)
+			defer o.Abort()
+			file := &c.file
+			o.disk.create = func(path string) (partFile, error) {
+				file.partFile, err = systemDisk.create(path)
+				return file, err
+			}
+			w, err := o.Create("a", 0)
+			must(t, err)
+			var writeErr error
+			for range 3 * partBufferBytes / 1024 {
+				if _, err := w.Write(make([]byte, 1024)); writeErr == nil {
+					writeErr = err
+				}
+			}
+			if writeErr != nil && !errors.Is(writeErr, c.want) {
+				t.Errorf("Write: %v, want %v", writeErr, c.want)
+			}
+			if _, err := w.Commit(); !errors.Is(err, c.want) {
+				t.Errorf("Commit: %v, want %v", err, c.want)
+			}
+			if !file.closed || !file.wasRemoved {
+				t.Errorf("closed %v, removed %v", file.closed, file.wasRemoved)
+			}
+			must(t, w.Discard())
+		})
+	}
+}
+
+func TestPartDiscardAfterCommit(t *testing.T) {
+	o := begin(t, "job-1", filepath.Join(t.TempDir(), "out"))
+	w, err := o.Create("a", 0)
+	must(t, err)
+	p, err := w.Commit()
+	must(t, err)
+	must(t, w.Discard())
+	must(t, w.Discard())
+	if err := o.Publish([]plan.Part{p}); err == nil {
+		t.Error("a discarded part was published")
+	}
+}

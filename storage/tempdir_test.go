@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// ownerEnv names the variable that turns the test binary into a process which owns a temporary directory and an output
+// below the variable's value.
+const ownerEnv = "FLETCH_TEST_OWNER"
+
+func ownUntilKilled(parent string) {
+	dir, _, err := TempDir(parent)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "data"), []byte("data"), 0o666)
+	}
+	fmt.Println(dir, err)
+	select {}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func TestTempDirOutlivesNoProcess(t *testing.T) {
+	parent := t.TempDir()
+	owner := exec.Command(os.Args[0])
+	owner.Env = append(os.Environ(), ownerEnv+"="+parent)
+	out, err := owner.StdoutPipe()
+	must(t, err)
+	must(t, owner.Start())
+	defer owner.Process.Kill()
+	var theirs, problem string
+	line, err := bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	if _, err := fmt.Sscan(line, &theirs, &problem); err != nil || problem != "<nil>" {
+		t.Fatalf("the owner said %q", line)
+	}
+
+	mine, release, err := TempDir(parent)
+	must(t, err)
+	if !exists(filepath.Join(theirs, "data")) {
+		t.Fatal("the directory of a living process was swept")
+	}
+	must(t, owner.Process.Kill())
+	owner.Wait()
+	_, release2, err := TempDir(parent)
+	must(t, err)
+	if exists(theirs) {
+		t.Error("the directory of a dead process was not swept")
+	}
+	if !exists(mine) {
+		t.Error("a directory of this process was swept")
+	}
+	must(t, release())
+	must(t, release())
+	must(t, release2())
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestTempDirIsPrivate(t *testing.T) {
+	dir, release, err := TempDir(filepath.Join(t.TempDir(), "made", "for", "it"))
+	must(t, err)
+	defer release()
+	info, err := os.Stat(dir)
+	must(t, err)
+	if info.Mode().Perm() != 0o700 {
+		t.Errorf("mode %v", info.Mode())
+	}
+}
+
+// Claims and sweeps at once: no claimed directory may be swept while it is owned.
+func TestTempDirRaces(t *testing.T) {
+	parent := t.TempDir()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 40 {
+				dir, release, err := TempDir(parent)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := os.WriteFile(filepath.Join(dir, "data"), nil, 0o666); err != nil {
+					t.Error(err)
+				}
+				sweep(parent, tempName.MatchString)
+				if !exists(filepath.Join(dir, "data")) {
+					t.Error("swept while it was owned")
+				}
+				if err := release(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
