@@ -39,7 +39,11 @@ var kinds = []kind{
 	},
 	{
 		name: "memory",
-		path: func(t *testing.T) string { return "mem:" + t.Name() },
+		path: func(t *testing.T) string {
+			path := "mem:" + t.Name()
+			t.Cleanup(func() { MemParts(path) })
+			return path
+		},
 		read: func(_ *testing.T, path string) ([]string, bool) {
 			parts, ok := MemParts(path)
 			var texts []string
