@@ -112,12 +112,13 @@ func (f *Facts) sourceTasks(s *Stage, n *Node) ([]Task, error) {
 	return tasks, nil
 }
 
-// rangeTasks groups neighbouring partitions until the next one would take the group beyond groupBytes.
+// rangeTasks groups neighbouring partitions until the next one would take the group beyond groupBytes. Empty ones cost
+// nothing and stay with their neighbours.
 func rangeTasks(s *Stage, bytes []int64) []Task {
 	var tasks []Task
 	lo, sum := 0, int64(0)
 	for p, b := range bytes {
-		if sum = addCapped(sum, b); sum > groupBytes && p > lo && sum > b {
+		if sum = addCapped(sum, b); sum > groupBytes && sum > b && b > 0 {
 			tasks = append(tasks, Task{Stage: s.ID, Index: len(tasks), Lo: lo, Hi: p})
 			lo, sum = p, b
 		}

@@ -29,7 +29,7 @@ func Stages(g *Graph) ([]Stage, error) {
 			}
 		}
 		if fused += len(s.Nodes); fused > maxFused {
-			return nil, fmt.Errorf("job %s has stages of more than %d operators in all", g.Job, maxFused)
+			return nil, fmt.Errorf("job %s unites too many sources: its stages have more than %d operators in all", g.Job, maxFused)
 		}
 		stages = append(stages, s)
 	}

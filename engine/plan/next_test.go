@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestNextCoversEverythingOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := drawGraph(t)
+		facts := drawFacts(t, g)
+		stages, err := Stages(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stages, err = Partitions(g, stages, facts); err != nil {
+			t.Fatal(err)
+		}
+		facts.Tasks, facts.Complete = make([]int, len(stages)), make([]bool, len(stages))
+		facts.Bytes = make(map[int][]int64)
+		for range stages {
+			tasks, err := Next(g, stages, facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := Next(g, stages, facts); err != nil || !reflect.DeepEqual(tasks, again) {
+				t.Fatalf("planned differently the second time: %v, %v", again, err)
+			}
+			for i := range stages {
+				checkCover(t, g, &stages[i], &facts, tasks)
+			}
+			for _, task := range tasks {
+				facts.Tasks[task.Stage]++
+			}
+			complete(t, g, stages, &facts)
+		}
+		for i, n := range facts.Tasks {
+			if n == 0 {
+				t.Fatalf("stage %d was never planned", i)
+			}
+		}
+	})
+}
+
+// checkCover checks that the tasks of a stage, if there are any, cover its splits or partitions once and in order, and
+// that they are there exactly if the stage could be planned.
+func checkCover(t *rapid.T, g *Graph, s *Stage, f *Facts, all []Task) {
+	var tasks []Task
+	for _, task := range all {
+		if task.Stage == s.ID {
+			tasks = append(tasks, task)
+		}
+	}
+	if want := f.plannable(s); want != (len(tasks) > 0) {
+		t.Fatalf("stage %d has %d tasks, plannable: %v", s.ID, len(tasks), want)
+	}
+	if len(tasks) == 0 {
+		return
+	}
+	splits, next := f.Splits[s.Root], 0
+	for i, task := range tasks {
+		switch {
+		case task.Index != i:
+			t.Fatalf("stage %d: task %d stands at %d", s.ID, task.Index, i)
+		case s.Parents == nil && len(splits) > 0 && task.Split != &splits[i]:
+			t.Fatalf("stage %d, task %d: has not split %d", s.ID, i, i)
+		case s.Parents != nil && (task.Lo != next || task.Hi <= task.Lo):
+			t.Fatalf("stage %d, task %d: partitions [%d, %d) after %d", s.ID, i, task.Lo, task.Hi, next)
+		}
+		next = task.Hi
+		checkGroup(t, f.Bytes[s.Root], tasks, i)
+	}
+	if s.Parents == nil && len(tasks) != max(1, len(splits)) || next != s.Partitions {
+		t.Fatalf("stage %d: %d tasks over %d splits, or %d of %d partitions", s.ID, len(tasks), len(splits), next, s.Partitions)
+	}
+}
+
+// checkGroup checks that a task of several partitions is small, and that it could not have taken the next one too.
+func checkGroup(t *rapid.T, bytes []int64, tasks []Task, i int) {
+	if bytes == nil || tasks[i].Split != nil {
+		return
+	}
+	var own, nonEmpty int64
+	for _, b := range bytes[tasks[i].Lo:tasks[i].Hi] {
+		own += b
+		nonEmpty += min(b, 1)
+	}
+	if own > groupBytes && nonEmpty > 1 {
+		t.Fatalf("task %d has %d bytes in %d partitions", i, own, nonEmpty)
+	}
+	if i+1 < len(tasks) && own+bytes[tasks[i+1].Lo] <= groupBytes {
+		t.Fatalf("task %d has %d bytes and leaves %d", i, own, bytes[tasks[i+1].Lo])
+	}
+}
+
+// complete completes some planned stage, as the draw decides, and measures what it wrote.
+func complete(t *rapid.T, g *Graph, stages []Stage, f *Facts) {
+	var running []int
+	for i := range stages {
+		if f.Tasks[i] > 0 && !f.Complete[i] {
+			running = append(running, i)
+		}
+	}
+	done := rapid.SampledFrom(running).Draw(t, "completes")
+	f.Complete[done] = true
+	for i := range stages {
+		s := &stages[i]
+		if slices.Contains(s.Parents, done) && f.Bytes[s.Root] == nil {
+			f.Bytes[s.Root] = rapid.SliceOfN(rapid.Int64Range(0, 5<<20), s.Partitions, s.Partitions).Draw(t, "bytes")
+		}
+	}
+}
+
+func TestNextRefusesTooManyTasks(t *testing.T) {
+	g := twoSinks(t)
+	stages, err := Stages(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := Facts{Splits: map[int][]Split{0: make([]Split, 3)}, Tasks: []int{0, maxTasks - 3}}
+	if tasks, err := Next(g, stages, facts); err != nil || len(tasks) != 3 {
+		t.Fatalf("at the limit: %d tasks, %v", len(tasks), err)
+	}
+	facts.Tasks[1]++
+	if _, err := Next(g, stages, facts); err == nil || !strings.Contains(err.Error(), "more than 1000000 tasks") {
+		t.Fatalf("beyond the limit: %v", err)
+	}
+	facts = Facts{Splits: map[int][]Split{0: make([]Split, maxTasks+1)}}
+	if _, err := Next(g, stages, facts); err == nil || !strings.Contains(err.Error(), "more than 1000000 tasks") {
+		t.Fatalf("in one stage: %v", err)
+	}
+}

@@ -1,0 +1,84 @@
+package plan
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestPartitionsFollowTheSourcesAbove(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := drawGraph(t)
+		facts := drawFacts(t, g)
+		stages, err := Stages(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := slices.Clone(stages)
+		parted, err := Partitions(g, stages, facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(open, stages) {
+			t.Fatal("Partitions changed its argument")
+		}
+		for i, s := range parted {
+			want := 0
+			if x := g.Nodes[s.Root].Exchange; x != nil {
+				above := make(map[int]bool)
+				ancestors(parted, i, above)
+				var bytes int64
+				for a := range above {
+					for _, split := range facts.Splits[parted[a].Root] {
+						bytes += split.Bytes
+					}
+				}
+				switch want = int(bytes+partitionBytes-1) / partitionBytes; {
+				case x.Partitions > 0:
+					want = x.Partitions
+				case facts.Partitions > 0:
+					want = facts.Partitions
+				case want == 0:
+					want = 1
+				}
+			}
+			if s.Partitions != want {
+				t.Fatalf("stage %d has %d partitions, want %d", i, s.Partitions, want)
+			}
+		}
+	})
+}
+
+// ancestors collects a stage and those above it.
+func ancestors(stages []Stage, i int, into map[int]bool) {
+	if into[i] {
+		return
+	}
+	into[i] = true
+	for _, parent := range stages[i].Parents {
+		ancestors(stages, parent, into)
+	}
+}
+
+func TestItemSplitsCoverTheItems(t *testing.T) {
+	size := rapid.OneOf(rapid.Int64Range(0, 100), rapid.Int64Range(0, 1<<32), rapid.Int64Min(0))
+	rapid.Check(t, func(t *rapid.T) {
+		in := Input{Items: size.Draw(t, "items"), ItemBytes: size.Draw(t, "bytes")}
+		splits := ItemSplits(in)
+		if len(splits) < 1 || len(splits) > maxItemSplits || int64(len(splits)) > max(in.Items, 1) {
+			t.Fatalf("%d splits", len(splits))
+		}
+		next := int64(0)
+		for i, s := range splits {
+			if s.First != next || s.Count < 0 || s.Bytes < 0 || splits[0].Count-s.Count > 1 {
+				t.Fatalf("split %d: %+v, after %d", i, s, next)
+			}
+			next += s.Count
+		}
+		if next != in.Items {
+			t.Fatalf("the splits have %d items of %d", next, in.Items)
+		}
+	})
+}
