@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// HashVersion names the function that Hash computes over a key's normalised bytes. Partitions depend on it: the same key
+// HashVersion names the function that HashOf and Normalise compute over a key's normalised bytes. Partitions depend on it: the same key
 // goes to the same partition in every process, release and machine that has this version.
 const HashVersion = 1
 

@@ -22,7 +22,9 @@ import (
 type Keyer[K any] struct {
 	kind kind
 	code keyCode
-	buf  []byte
+	part keyCode // of a key that others may follow
+	buf  []byte  // of Normalise and Compare
+	ends []int   // of the keys in buf
 }
 
 // kind selects the loops that know a key's representation.
@@ -48,7 +50,7 @@ func KeyerOf[K any]() (*Keyer[K], error) {
 	if _, err := CodecOf[K](); err != nil {
 		return nil, fmt.Errorf("no order for a key: %w", err)
 	}
-	k := &Keyer[K]{code: compileKey(t, true)}
+	k := &Keyer[K]{code: compileKey(t, true), part: compileKey(t, false)}
 	switch {
 	case t.Kind() == reflect.String:
 		k.kind = kindString
@@ -63,6 +65,11 @@ func KeyerOf[K any]() (*Keyer[K], error) {
 // Append encodes key at the end of dst.
 func (k *Keyer[K]) Append(dst []byte, key *K) []byte { return k.code.encode(dst, unsafe.Pointer(key)) }
 
+// AppendPart encodes key at the end of dst so that another key may follow, as in an order by several columns.
+func (k *Keyer[K]) AppendPart(dst []byte, key *K) []byte {
+	return k.part.encode(dst, unsafe.Pointer(key))
+}
+
 // Decode returns the key that encoded stands for. A string key is a view of encoded, which must not change any more.
 func (k *Keyer[K]) Decode(encoded string) (key K) {
 	if k.kind == kindString {
@@ -73,52 +80,82 @@ func (k *Keyer[K]) Decode(encoded string) (key K) {
 	return key
 }
 
-// Words is a normalised key in two machine words, with its hash. A key of at most 15 bytes is held whole; of a longer
-// one Long has the bytes and Lo the hash.
+// Words is a normalised key in two machine words, with its hash. A key of at most 15 bytes is held whole: its bytes in
+// memory order, zeroes, and in the highest byte of Hi the length plus one. Of a longer key Lo is the hash and Hi LongTag.
+// No key has a Hi of zero.
 type Words struct{ Lo, Hi, Hash uint64 }
 
-// longTag in the highest byte of Hi says that the key is longer than 15 bytes; a short key has its length plus one there.
-const longTag = 0xff << 56
+// LongTag in the highest byte of Hi marks a key of more than 15 bytes.
+const LongTag = 0xff << 56
 
-// Words normalises key. The string is empty unless the key is long; it is valid until the following call.
-func (k *Keyer[K]) Words(key *K) (Words, string) {
+// HashOf returns the hash of a key by its words.
+func HashOf(lo, hi uint64) uint64 {
+	if hi >= LongTag {
+		return lo
+	}
+	return hashWords(lo, hi)
+}
+
+// Vector is normalised keys, as Normalise fills it.
+type Vector struct {
+	Words []Words
+	Long  []string // the bytes of each long key; undefined for a short one
+}
+
+// Normalise fills v with the n keys at first and behind it, stride bytes apart. What v holds is valid until the
+// following call.
+func (k *Keyer[K]) Normalise(v *Vector, first *K, stride uintptr, n int) {
+	if cap(v.Words) < n {
+		v.Words, v.Long = make([]Words, n), make([]string, n)
+	}
+	v.Words, v.Long = v.Words[:n], v.Long[:n]
+	base := unsafe.Pointer(first)
 	switch k.kind {
 	case kindString:
-		s := *(*string)(unsafe.Pointer(key))
-		if len(s) <= 15 {
-			lo, hi := words(s)
-			return Words{lo, hi, hashWords(lo, hi)}, ""
+		for i := range v.Words {
+			v.set(i, *(*string)(unsafe.Add(base, uintptr(i)*stride)))
 		}
-		return longWords(s)
 	case kindInt64:
-		return wordsOf(uint64(*(*int64)(unsafe.Pointer(key))) ^ 1<<63), ""
+		for i := range v.Words {
+			v.Words[i] = wordsOf(uint64(*(*int64)(unsafe.Add(base, uintptr(i)*stride))) ^ 1<<63)
+		}
 	case kindUint64:
-		return wordsOf(*(*uint64)(unsafe.Pointer(key))), ""
+		for i := range v.Words {
+			v.Words[i] = wordsOf(*(*uint64)(unsafe.Add(base, uintptr(i)*stride)))
+		}
+	default:
+		k.coded(v, base, stride)
 	}
-	k.buf = k.code.encode(k.buf[:0], unsafe.Pointer(key))
-	s := unsafe.String(unsafe.SliceData(k.buf), len(k.buf))
-	if len(s) <= 15 {
-		lo, hi := words(s)
-		return Words{lo, hi, hashWords(lo, hi)}, ""
+}
+
+// coded encodes all keys into one buffer before it makes views of that, as the buffer moves while it grows.
+func (k *Keyer[K]) coded(v *Vector, base unsafe.Pointer, stride uintptr) {
+	k.buf, k.ends = k.buf[:0], k.ends[:0]
+	for i := range v.Words {
+		k.buf = k.code.encode(k.buf, unsafe.Add(base, uintptr(i)*stride))
+		k.ends = append(k.ends, len(k.buf))
 	}
-	return longWords(s)
+	start := 0
+	for i, end := range k.ends {
+		v.set(i, unsafe.String(unsafe.SliceData(k.buf[start:]), end-start))
+		start = end
+	}
+}
+
+func (v *Vector) set(i int, key string) {
+	if len(key) <= 15 {
+		lo, hi := words(key)
+		v.Words[i] = Words{lo, hi, hashWords(lo, hi)}
+		return
+	}
+	h := hashLong(key)
+	v.Words[i], v.Long[i] = Words{h, LongTag, h}, key
 }
 
 // wordsOf packs eight big-endian bytes.
 func wordsOf(v uint64) Words {
 	lo, hi := bits.ReverseBytes64(v), uint64(9)<<56
 	return Words{lo, hi, hashWords(lo, hi)}
-}
-
-func longWords(s string) (Words, string) {
-	h := hashLong(s)
-	return Words{h, longTag, h}, s
-}
-
-// Hash returns the hash of key, in version HashVersion.
-func (k *Keyer[K]) Hash(key *K) uint64 {
-	w, _ := k.Words(key)
-	return w.Hash
 }
 
 // Compare returns a number below, at or above zero as a sorts before, with or after b.

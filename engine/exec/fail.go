@@ -1,0 +1,82 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"fletch/fault"
+)
+
+// OperatorError is a failure of a job's code: which operator, at which record.
+type OperatorError struct {
+	Op       string // the operator with its file and line
+	Position string // of the record it was at; empty where there was none
+	Err      error
+	Stack    []byte // of a panic
+}
+
+func (e *OperatorError) Error() string {
+	where := e.Op
+	if e.Position != "" {
+		where += ", at the record " + e.Position
+	}
+	return where + ": " + e.Err.Error()
+}
+
+func (e *OperatorError) Unwrap() error { return e.Err }
+
+// PanicError is a panic of user code.
+type PanicError struct{ Value any }
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the panic's value where that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// ErrGoexit means that user code ended its goroutine.
+var ErrGoexit = errors.New("the function called runtime.Goexit (as t.Fatal does); return an error from Process instead")
+
+// abort carries an error out of nested rows.
+type abort struct{ err error }
+
+// check leaves the rows with err unless it is nil.
+func check(err error) {
+	if err != nil {
+		panic(abort{err})
+	}
+}
+
+// Fail ends the task with an error of the operator's user code. It does not return.
+func (t *Task) Fail(err error) { check(t.blame(err, nil)) }
+
+// blame gives err the operator that is running and the record it is at.
+func (t *Task) blame(err error, stack []byte) error {
+	e := &OperatorError{Err: err, Stack: stack}
+	if t.op < len(t.program) {
+		e.Op = t.program[t.op].String()
+	}
+	if t.source != nil && t.row >= 0 {
+		e.Position = t.source.Position(t.row)
+	}
+	return fault.As(fault.User, e)
+}
+
+// recovered turns the end of a run into its error: a deferred call gives it the value of recover, and whether the run
+// came to its end.
+func (t *Task) recovered(value any, ended bool) error {
+	switch v := value.(type) {
+	case nil:
+		if ended {
+			return nil
+		}
+		return t.blame(ErrGoexit, nil)
+	case abort:
+		return v.err
+	default:
+		return t.blame(&PanicError{v}, debug.Stack())
+	}
+}

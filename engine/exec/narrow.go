@@ -1,0 +1,71 @@
+package exec
+
+import (
+	"iter"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch"
+)
+
+// FlatMap returns the consumer that feeds each element of f's sequence to out.
+func FlatMap[T, U any](t *Task, node int, f func(T) iter.Seq[U], out func(U) bool) func(T) bool {
+	return func(rec T) bool {
+		t.Enter(node)
+		for u := range f(rec) {
+			t.pause()
+			if !out(u) {
+				return false
+			}
+			t.Enter(node)
+		}
+		return true
+	}
+}
+
+// MapBatches returns the stream that collects records into batches, gives these to f and feeds the rows of what f
+// returns to out. The batch that f gets and the one that it returns are released afterwards; f may return the one it got,
+// retained, or nil for nothing.
+func MapBatches[T, U any](t *Task, node int, in *batch.Codec[T], to *batch.Codec[U], f func(arrow.Record) (arrow.Record, error), out func(U) bool) Stream {
+	d := to.NewDecoder()
+	rows := make([]U, vectorRows)
+	more := true
+	through := portFunc(func(rec arrow.Record, _ []uint32) error {
+		t.Enter(node)
+		got, err := f(rec)
+		check(userError(t, err))
+		if got == nil {
+			return nil
+		}
+		defer got.Release()
+		if err := d.Reset(got); err != nil {
+			return t.blame(err, nil)
+		}
+		for from := 0; from < d.Len() && more; from += len(rows) {
+			some := rows[:min(len(rows), d.Len()-from)]
+			d.Read(some, from)
+			for i := range some {
+				t.pause()
+				if more = out(some[i]); !more {
+					break
+				}
+			}
+		}
+		return nil
+	})
+	e := newEncoder(t, through, in)
+	e.inner = true
+	return Stream{Consume: func(rec T) bool { e.add(rec); return more }, Finish: e.finish}
+}
+
+func userError(t *Task, err error) error {
+	if err == nil {
+		return nil
+	}
+	return t.blame(err, nil)
+}
+
+// portFunc is a Port that is a function.
+type portFunc func(rec arrow.Record, parts []uint32) error
+
+func (f portFunc) Write(rec arrow.Record, parts []uint32) error { return f(rec, parts) }

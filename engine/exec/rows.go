@@ -1,0 +1,194 @@
+package exec
+
+import (
+	"errors"
+	"io"
+	"iter"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch"
+	"fletch/fault"
+)
+
+const (
+	// vectorRows is how many rows are moved between columns and Go values at a time: they stay in the nearest cache.
+	vectorRows = 256
+	// batchBytes is the size at which collected rows are handed on as a batch.
+	batchBytes = 256 << 10
+)
+
+// Pull decodes the batches of src and feeds their rows to out, until the end or until out wants no more.
+func Pull[T any](t *Task, src Source, codec *batch.Codec[T], out func(T) bool) error {
+	return vectors(t, src, codec, func(rows []T, from int) bool {
+		for i := range rows {
+			t.pause()
+			t.row = from + i
+			if !out(rows[i]) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// vectors decodes the batches of src and calls f with a few rows at a time, and with the number of the first one in its
+// batch. The rows are overwritten afterwards.
+func vectors[T any](t *Task, src Source, codec *batch.Codec[T], f func(rows []T, from int) bool) error {
+	d := codec.NewDecoder()
+	rows := make([]T, vectorRows)
+	for {
+		rec, err := src.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		goOn, err := recordVectors(t, d, rec, rows, f)
+		if err != nil || !goOn {
+			return err
+		}
+		t.advance(src, int64(d.Len()))
+	}
+}
+
+// recordVectors decodes one batch and releases it; it returns false when f wants no more.
+func recordVectors[T any](t *Task, d *batch.Decoder[T], rec arrow.Record, rows []T, f func(rows []T, from int) bool) (bool, error) {
+	defer rec.Release()
+	if err := d.Reset(rec); err != nil {
+		return false, fault.As(fault.User, err)
+	}
+	for from := 0; from < d.Len(); from += len(rows) {
+		some := rows[:min(len(rows), d.Len()-from)]
+		d.Read(some, from)
+		t.metrics.RowsIn += int64(len(some))
+		if !f(some, from) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// advance publishes what has been read.
+func (t *Task) advance(src Source, rows int64) {
+	t.Progress.Rows.Add(rows)
+	if m, ok := src.(Measured); ok {
+		t.Progress.Bytes.Store(m.BytesRead())
+	}
+}
+
+// Tee feeds each record to all of outs, until none of them wants more.
+func Tee[T any](outs []any) any {
+	type out struct {
+		f    func(T) bool
+		done bool
+	}
+	all := make([]out, len(outs))
+	for i, o := range outs {
+		all[i].f = o.(func(T) bool)
+	}
+	return func(rec T) bool {
+		more := false
+		for i := range all {
+			if o := &all[i]; !o.done {
+				o.done = !o.f(rec)
+				more = more || !o.done
+			}
+		}
+		return more
+	}
+}
+
+// encoder collects rows into batches for a port.
+type encoder[T any] struct {
+	task    *Task
+	port    Port
+	builder *batch.Builder[T]
+	rows    []T
+	parts   []uint32 // of the rows in builder and rows; empty for a sink
+	inner   bool     // the port is no output of the stage: its rows are not counted
+}
+
+func newEncoder[T any](t *Task, port Port, codec *batch.Codec[T]) *encoder[T] {
+	e := &encoder[T]{task: t, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows)}
+	t.atEnd = append(t.atEnd, e.builder.Release)
+	return e
+}
+
+func (e *encoder[T]) add(row T) {
+	if e.rows = append(e.rows, row); len(e.rows) == vectorRows {
+		check(e.encode())
+	}
+}
+
+// encode moves the collected rows to columns, and writes these when they are a batch.
+func (e *encoder[T]) encode() error {
+	if err := e.builder.Append(e.rows); err != nil {
+		return fault.As(fault.User, err)
+	}
+	e.rows = e.rows[:0]
+	if e.builder.Bytes() < batchBytes {
+		return nil
+	}
+	return e.write()
+}
+
+func (e *encoder[T]) write() error {
+	rows := e.builder.Len()
+	if rows == 0 {
+		return nil
+	}
+	rec := e.builder.Record()
+	defer rec.Release()
+	var parts []uint32
+	if len(e.parts) > 0 {
+		parts = e.parts[:rows]
+		defer func() { e.parts = append(e.parts[:0], e.parts[rows:]...) }()
+	}
+	if !e.inner {
+		e.task.metrics.RowsOut += int64(rows)
+	}
+	return e.port.Write(rec, parts)
+}
+
+// finish writes what is left.
+func (e *encoder[T]) finish() error {
+	if err := e.encode(); err != nil {
+		return err
+	}
+	return e.write()
+}
+
+// Sink returns the stream that writes records to a port, as they come.
+func Sink[T any](t *Task, port Port, codec *batch.Codec[T]) Stream {
+	e := newEncoder(t, port, codec)
+	return Stream{Consume: func(rec T) bool { e.add(rec); return true }, Finish: e.finish}
+}
+
+// Spread returns the stream that deals records out to the partitions in turn. Tasks begin at different partitions, so
+// that few records of many tasks spread too.
+func Spread[T any](t *Task, port Port, codec *batch.Codec[T], partitions int) Stream {
+	e := newEncoder(t, port, codec)
+	next := uint32(t.Index % partitions)
+	return Stream{Consume: func(rec T) bool {
+		e.parts = append(e.parts, next)
+		if next++; next == uint32(partitions) {
+			next = 0
+		}
+		e.add(rec)
+		return true
+	}, Finish: e.finish}
+}
+
+// once guards a sequence that can be ranged over a single time, as its values are not kept.
+func once[V any](seq iter.Seq[V]) iter.Seq[V] {
+	ranged := false
+	return func(yield func(V) bool) {
+		if ranged {
+			panic("the values of a group can be ranged over once; collect them (slices.Collect) to use them again")
+		}
+		ranged = true
+		seq(yield)
+	}
+}

@@ -1,0 +1,32 @@
+package exec
+
+import "github.com/apache/arrow/go/v15/arrow"
+
+// Source yields the batches of one split or of one partition.
+type Source interface {
+	// Next returns io.EOF after the last batch. The caller releases the batch. Its buffers are never used again, as
+	// strings of user code may point into them.
+	Next() (arrow.Record, error)
+	// Position tells where a row of the batch that Next returned last stands, such as "a.txt:1234" for the byte at which
+	// a line begins. It serves error messages and may be slow.
+	Position(row int) string
+	Close() error
+}
+
+// Measured is a Source that knows how many bytes of its input it has read.
+type Measured interface{ BytesRead() int64 }
+
+// Port takes the batches of one output of a stage.
+type Port interface {
+	// Write takes a batch. For an exchange, parts[i] is the partition of row i; for a sink, parts is nil. The batch stays
+	// the caller's.
+	Write(rec arrow.Record, parts []uint32) error
+}
+
+// Writer encodes the batches of one part of a sink.
+type Writer interface {
+	// Write takes a batch, which stays the caller's.
+	Write(rec arrow.Record) error
+	// Close writes what the writer has kept back.
+	Close() error
+}

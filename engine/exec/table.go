@@ -1,0 +1,237 @@
+package exec
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"fletch/engine/batch"
+)
+
+// Table holds one accumulator of type A for each key: open addressing with linear probing. A key of at most 15 bytes
+// lies beside its accumulator, so that finding it touches one cache line, rarely two.
+//
+// A slot's place is given by the high bits of the key's hash. Slots in their order are therefore nearly in the order of
+// hashes, whatever the capacity.
+type Table[A any] struct {
+	slots []slot[A] // a power of two of them
+	shift uint      // from a hash to its place
+	used  int
+	long  arena
+	touch uint64 // keeps the loads of warm alive
+}
+
+// slot is empty while hi is zero; no key has that.
+type slot[A any] struct {
+	lo, hi uint64
+	acc    A
+}
+
+const minSlots = 1 << 10
+
+// NewTable returns an empty table.
+func NewTable[A any]() *Table[A] {
+	t := &Table[A]{}
+	t.resize(minSlots)
+	return t
+}
+
+func (t *Table[A]) resize(n int) {
+	t.slots = make([]slot[A], n)
+	t.shift = uint(64 - bits.TrailingZeros(uint(n)))
+}
+
+// Len returns the number of keys.
+func (t *Table[A]) Len() int { return t.used }
+
+// Bytes returns the memory that the table occupies, without what accumulators point to.
+func (t *Table[A]) Bytes() int64 {
+	return int64(len(t.slots))*int64(unsafe.Sizeof(slot[A]{})) + t.long.bytes
+}
+
+// GrownBytes returns what Bytes might become while n further keys are added.
+func (t *Table[A]) GrownBytes(n int) int64 {
+	if t.fits(n) {
+		return t.Bytes()
+	}
+	return 3 * t.Bytes() // the old slots and twice as many new ones
+}
+
+// fits tells whether n more keys leave a quarter of the slots empty.
+func (t *Table[A]) fits(n int) bool { return t.used+n <= len(t.slots)-len(t.slots)/4 }
+
+// Locate finds the slot of each key, adding those that are missing. at[i] is the place of keys.Words[i] and stays valid
+// until the following call; fresh[i] says that the key was added, with a zero accumulator.
+func (t *Table[A]) Locate(keys *batch.Vector, at []uint32, fresh []bool) {
+	for !t.fits(len(keys.Words)) {
+		t.grow()
+	}
+	t.warm(keys.Words)
+	for i, w := range keys.Words {
+		if w.Hi == batch.LongTag {
+			at[i], fresh[i] = t.locateLong(w, keys.Long[i])
+		} else {
+			at[i], fresh[i] = t.locate(w)
+		}
+	}
+}
+
+// warm loads the slots that keys will be looked for in. The loads do not depend on one another, so the misses of a whole
+// vector overlap, where probing key by key would wait for each in turn.
+func (t *Table[A]) warm(words []batch.Words) {
+	var sum uint64
+	slots, shift := t.slots, t.shift&63
+	for i := range words {
+		sum += slots[words[i].Hash>>shift].hi
+	}
+	t.touch = sum
+}
+
+func (t *Table[A]) locate(w batch.Words) (place uint32, fresh bool) {
+	slots := t.slots
+	mask := uint64(len(slots) - 1)
+	for i := w.Hash >> (t.shift & 63); ; i = (i + 1) & mask {
+		s := &slots[i&mask]
+		if s.lo == w.Lo && s.hi == w.Hi {
+			return uint32(i), false
+		}
+		if s.hi == 0 {
+			s.lo, s.hi = w.Lo, w.Hi
+			t.used++
+			return uint32(i), true
+		}
+	}
+}
+
+func (t *Table[A]) locateLong(w batch.Words, key string) (place uint32, fresh bool) {
+	mask := uint64(len(t.slots) - 1)
+	for i := w.Hash >> t.shift; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		if s.hi >= batch.LongTag && s.lo == w.Lo && t.long.at(s.hi) == key {
+			return uint32(i), false
+		}
+		if s.hi == 0 {
+			s.lo, s.hi = w.Lo, t.long.add(key)
+			t.used++
+			return uint32(i), true
+		}
+	}
+}
+
+// grow doubles the slots.
+func (t *Table[A]) grow() {
+	old := t.slots
+	t.resize(2 * len(old))
+	mask := uint64(len(t.slots) - 1)
+	for k := range old {
+		if old[k].hi == 0 {
+			continue
+		}
+		i := batch.HashOf(old[k].lo, old[k].hi) >> t.shift
+		for t.slots[i].hi != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = old[k]
+	}
+}
+
+// Acc returns the accumulator at a place, valid until the following Locate or Clear.
+func (t *Table[A]) Acc(place uint32) *A { return &t.slots[place].acc }
+
+// Key returns the normalised key at a place. It is a view of the table, which must not change any more while the key is
+// in use.
+func (t *Table[A]) Key(place uint32) string {
+	s := &t.slots[place]
+	if s.hi >= batch.LongTag {
+		return t.long.at(s.hi)
+	}
+	return unsafe.String((*byte)(unsafe.Pointer(&s.lo)), int(s.hi>>56)-1)
+}
+
+// Hash returns the hash of the key at a place.
+func (t *Table[A]) Hash(place uint32) uint64 {
+	return batch.HashOf(t.slots[place].lo, t.slots[place].hi)
+}
+
+// Places returns the place of each key, in no order of meaning.
+func (t *Table[A]) Places() []uint32 {
+	places := make([]uint32, 0, t.used)
+	for i := range t.slots {
+		if t.slots[i].hi != 0 {
+			places = append(places, uint32(i))
+		}
+	}
+	return places
+}
+
+// ranked is a place with the beginning of what it is sorted by.
+type ranked struct {
+	prefix uint64
+	place  uint32
+}
+
+// Sorted returns the place of each key, in increasing order of the keys.
+func (t *Table[A]) Sorted() []uint32 {
+	return t.sorted(func(place uint32) uint64 {
+		if s := &t.slots[place]; s.hi < batch.LongTag {
+			return bits.ReverseBytes64(s.lo)
+		}
+		return binary.BigEndian.Uint64([]byte(t.Key(place)[:8]))
+	})
+}
+
+// SortedByHash returns the place of each key in an order that depends on the keys alone, at a lower price than theirs.
+func (t *Table[A]) SortedByHash() []uint32 { return t.sorted(t.Hash) }
+
+func (t *Table[A]) sorted(prefix func(place uint32) uint64) []uint32 {
+	places := t.Places()
+	order := make([]ranked, len(places))
+	for i, p := range places {
+		order[i] = ranked{prefix(p), p}
+	}
+	slices.SortFunc(order, func(a, b ranked) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		return cmp.Compare(t.Key(a.place), t.Key(b.place))
+	})
+	for i, o := range order {
+		places[i] = o.place
+	}
+	return places
+}
+
+// Clear empties the table and keeps its slots.
+func (t *Table[A]) Clear() {
+	clear(t.slots)
+	t.used = 0
+	t.long = arena{}
+}
+
+// arena keeps the bytes of long keys. A chunk never moves, so views of it stay valid.
+type arena struct {
+	keys  []string
+	chunk []byte
+	bytes int64
+}
+
+const arenaChunk = 64 << 10
+
+// add copies key and returns its mark for slot.hi.
+func (a *arena) add(key string) uint64 {
+	if len(key) > cap(a.chunk)-len(a.chunk) {
+		a.chunk = make([]byte, 0, max(arenaChunk, len(key)))
+		a.bytes += int64(cap(a.chunk))
+	}
+	start := len(a.chunk)
+	a.chunk = append(a.chunk, key...)
+	copied := a.chunk[start:]
+	a.keys = append(a.keys, unsafe.String(unsafe.SliceData(copied), len(copied)))
+	a.bytes += int64(unsafe.Sizeof(key))
+	return batch.LongTag | uint64(len(a.keys)-1)
+}
+
+// at returns the key with this mark.
+func (a *arena) at(mark uint64) string { return a.keys[mark&^batch.LongTag] }

@@ -1,0 +1,71 @@
+package exec
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"fletch/engine/coro"
+	"fletch/engine/plan"
+)
+
+// Task is what the operators of one attempt share.
+type Task struct {
+	// Context ends when the attempt is cancelled.
+	Context context.Context
+	// Coroutine runs the attempt.
+	Coroutine *coro.Coroutine
+	// Memory allocates batches.
+	Memory memory.Allocator
+	// Log takes what user code logs.
+	Log *slog.Logger
+	// TableBytes is how large the table of one combiner may grow before it is flushed.
+	TableBytes int64
+	// MaxLineBytes is the length at which a line of text is refused.
+	MaxLineBytes int
+	// Index is the task's number within its stage.
+	Index int
+	// Progress counts rows and bytes while the attempt runs; others may read it meanwhile.
+	Progress *Progress
+
+	counters map[string]int64
+	metrics  plan.Metrics
+	program  Program
+	op       int      // the node whose user code runs
+	atEnd    []func() // frees what a run holds, however it ends
+	source   Source   // that records come from
+	row      int      // within the batch that source yielded last; below zero: no record is at work
+}
+
+// Enter notes that the code of a node begins to run: a failure is then told of its operator.
+func (t *Task) Enter(node int) { t.op = node }
+
+// OperatorName returns the name of a node's operator, with its file and line.
+func (t *Task) OperatorName(node int) string { return t.program[node].String() }
+
+// Progress is what an attempt has done so far.
+type Progress struct{ Rows, Bytes atomic.Int64 }
+
+// Count adds n to one of the user's counters.
+func (t *Task) Count(name string, n int64) {
+	if t.counters == nil {
+		t.counters = map[string]int64{}
+	}
+	t.counters[name] += n
+}
+
+// Counters returns the user's counters; nil where there are none.
+func (t *Task) Counters() map[string]int64 { return t.counters }
+
+// Metrics returns what has been counted so far.
+func (t *Task) Metrics() plan.Metrics { return t.metrics }
+
+// pause yields once the quantum is spent; it leaves the rows when the attempt has been cancelled. Loops over rows call
+// it for each.
+func (t *Task) pause() {
+	if t.Coroutine.ShouldYield() {
+		check(t.Coroutine.Yield())
+	}
+}

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"cmp"
+	"iter"
+
+	"fletch/engine/batch"
+	"fletch/engine/exec"
+	"fletch/engine/plan"
+)
+
+// KV is a key with a value.
+type KV[K, V any] = batch.KV[K, V]
+
+// Optional is a value that may be absent.
+type Optional[T any] = batch.Optional[T]
+
+// Pair returns a key with a value.
+func Pair[K, V any](key K, value V) KV[K, V] { return KV[K, V]{Key: key, Value: value} }
+
+// Some returns a value that is present.
+func Some[T any](v T) Optional[T] { return batch.Some(v) }
+
+// Option changes a keyed operator.
+type Option func(*plan.Shuffle)
+
+// Unordered waives the increasing order of the keys that come out, for an operator whose reader does not need it. The
+// order is then of no meaning, though still the same in every run.
+func Unordered() Option { return func(x *plan.Shuffle) { x.Ordered = false } }
+
+// Aggregator folds the values of a key into an accumulator of type A and that into a result. A zero A is the empty
+// accumulator. Accumulators cross the shuffle, so A is a type of records; values are folded within each map task and the
+// results then merged in the order of the tasks.
+type Aggregator[V, A, R any] interface {
+	Add(acc *A, v V)
+	Merge(acc *A, other A)
+	Finish(acc A) R
+}
+
+// aggregation is what the keyed folds have in common: T is taken apart into K and V, V folded to A, and K with its A
+// finished to U.
+type aggregation[T, K, V, A, U any] struct {
+	op     string
+	given  bool // the user's function is not nil
+	split  func(T) (K, V)
+	fold   exec.Fold[V, A]
+	finish func(K, *A) U
+}
+
+func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[T, K, V, A, U], opts []Option) Dataset[U] {
+	op := exchange[U](in.job, in.node, a.op, plan.Shuffle{Partitioning: plan.ByHash, Combine: true, Ordered: true}, opts)
+	j, node := in.job, op.node
+	j.require(node, a.given, "the function is nil")
+	codec, keyer := keyedTypes[K, A](j, node)
+	x := exec.Keyed[K, V, A]{Node: node, Codec: codec, Keyer: keyer, Fold: a.fold}
+	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
+		return exec.Combine(t, port, partitions, x, a.split)
+	}
+	ordered := j.ops[node].Exchange.Ordered
+	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
+		out := to.(func(U) bool)
+		return exec.Aggregate(t, src, x, ordered, func(k K, acc *A) bool {
+			t.Enter(node)
+			return out(a.finish(k, acc))
+		})
+	}
+	j.ops[node].Moved = schemaOf(codec)
+	return op
+}
+
+// exchange adds an operator that moves records between tasks.
+func exchange[U any](j *Job, input int, name string, x plan.Shuffle, opts []Option) Dataset[U] {
+	for _, o := range opts {
+		o(&x)
+	}
+	return add[U](j, &exec.Operator{Node: plan.Node{Kind: plan.Exchange, Op: name, Inputs: []int{input}, Exchange: &x}})
+}
+
+// keyedTypes compiles what is moved and how keys are compared; where that fails the job gets an error.
+func keyedTypes[K, V any](j *Job, node int) (*batch.Codec[KV[K, V]], func() *batch.Keyer[K]) {
+	codec, err := batch.CodecOf[KV[K, V]]()
+	if err == nil {
+		_, err = batch.KeyerOf[K]()
+	}
+	if err != nil {
+		j.mistake(j.ops[node], err)
+		return nil, nil
+	}
+	return codec, func() *batch.Keyer[K] {
+		k, _ := batch.KeyerOf[K]() // it compiled before
+		return k
+	}
+}
+
+func parts[K, V any](kv KV[K, V]) (K, V) { return kv.Key, kv.Value }
+
+// Reduce folds the values of each key to one of the same type. The fold must be associative; it is applied to values in
+// their order.
+func Reduce[K, V any](in Dataset[KV[K, V]], fold func(V, V) V, opts ...Option) Dataset[KV[K, V]] {
+	return reduce(in, "Reduce", fold, opts)
+}
+
+func reduce[K, V any](in Dataset[KV[K, V]], name string, fold func(V, V) V, opts []Option) Dataset[KV[K, V]] {
+	apply := func(acc *V, v V, fresh bool) {
+		if fresh {
+			*acc = v
+		} else {
+			*acc = fold(*acc, v)
+		}
+	}
+	return aggregate(in, aggregation[KV[K, V], K, V, V, KV[K, V]]{
+		op: name, given: fold != nil, split: parts[K, V],
+		fold:   exec.Fold[V, V]{Add: apply, Merge: apply},
+		finish: func(k K, acc *V) KV[K, V] { return Pair(k, *acc) },
+	}, opts)
+}
+
+// Aggregate folds the values of each key by an aggregator.
+func Aggregate[K, V, A, R any](in Dataset[KV[K, V]], agg Aggregator[V, A, R], opts ...Option) Dataset[KV[K, R]] {
+	return aggregateBy(in, "Aggregate", agg, opts)
+}
+
+func aggregateBy[K, V, A, R any](in Dataset[KV[K, V]], name string, agg Aggregator[V, A, R], opts []Option) Dataset[KV[K, R]] {
+	return aggregate(in, aggregation[KV[K, V], K, V, A, KV[K, R]]{
+		op: name, given: agg != nil, split: parts[K, V],
+		fold: exec.Fold[V, A]{
+			Add:   func(acc *A, v V, _ bool) { agg.Add(acc, v) },
+			Merge: func(acc *A, other A, _ bool) { agg.Merge(acc, other) },
+		},
+		finish: func(k K, acc *A) KV[K, R] { return Pair(k, agg.Finish(*acc)) },
+	}, opts)
+}
+
+// none is the value of a record that is all key.
+type none struct{}
+
+// Count returns each distinct record with the number of its occurrences.
+func Count[T any](in Dataset[T], opts ...Option) Dataset[KV[T, int64]] {
+	return aggregate(in, aggregation[T, T, none, int64, KV[T, int64]]{
+		op: "Count", given: true,
+		split: func(rec T) (T, none) { return rec, none{} },
+		fold: exec.Fold[none, int64]{
+			Add:   func(acc *int64, _ none, _ bool) { *acc++ },
+			Merge: func(acc *int64, other int64, _ bool) { *acc += other },
+		},
+		finish: func(k T, acc *int64) KV[T, int64] { return Pair(k, *acc) },
+	}, opts)
+}
+
+// Distinct returns each record once.
+func Distinct[T any](in Dataset[T], opts ...Option) Dataset[T] {
+	nothing := func(*none, none, bool) {}
+	return aggregate(in, aggregation[T, T, none, none, T]{
+		op: "Distinct", given: true,
+		split:  func(rec T) (T, none) { return rec, none{} },
+		fold:   exec.Fold[none, none]{Add: nothing, Merge: nothing},
+		finish: func(k T, _ *none) T { return k },
+	}, opts)
+}
+
+// Number is what Sum and Mean add.
+type Number interface {
+	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
+}
+
+// Sum returns the sum of each key's values. Integers wrap around as Go's do: map small ones to int64 first.
+func Sum[K any, V Number](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[K, V]] {
+	return reduce(in, "Sum", func(a, b V) V { return a + b }, opts)
+}
+
+// Min returns the least of each key's values.
+func Min[K any, V cmp.Ordered](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[K, V]] {
+	return reduce(in, "Min", func(a, b V) V {
+		if before(b, a) {
+			return b
+		}
+		return a
+	}, opts)
+}
+
+// Max returns the greatest of each key's values; NaN is greater than any number.
+func Max[K any, V cmp.Ordered](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[K, V]] {
+	return reduce(in, "Max", func(a, b V) V {
+		if before(a, b) {
+			return b
+		}
+		return a
+	}, opts)
+}
+
+// before orders values, NaN last.
+func before[V cmp.Ordered](a, b V) bool { return a < b || b != b && a == a }
+
+// Mean returns the arithmetic mean of each key's values.
+func Mean[K any, V Number](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[K, float64]] {
+	return aggregateBy(in, "Mean", mean[V]{}, opts)
+}
+
+type mean[V Number] struct{}
+
+// meanSum is the accumulator of mean.
+type meanSum struct {
+	Sum   float64
+	Count int64
+}
+
+func (mean[V]) Add(acc *meanSum, v V) {
+	acc.Sum += float64(v)
+	acc.Count++
+}
+
+func (mean[V]) Merge(acc *meanSum, other meanSum) {
+	acc.Sum += other.Sum
+	acc.Count += other.Count
+}
+
+func (mean[V]) Finish(acc meanSum) float64 { return acc.Sum / float64(acc.Count) }
+
+// GroupByKey calls f with each key and its values, in the order in which these stand in the input, and returns the
+// elements of f's sequences. The values stream and can be ranged over once.
+func GroupByKey[K, V, U any](in Dataset[KV[K, V]], f func(K, iter.Seq[V]) iter.Seq[U], opts ...Option) Dataset[U] {
+	return groupByKey(in, "GroupByKey", f, opts)
+}
+
+func groupByKey[K, V, U any](in Dataset[KV[K, V]], name string, f func(K, iter.Seq[V]) iter.Seq[U], opts []Option) Dataset[U] {
+	op := exchange[U](in.job, in.node, name, plan.Shuffle{Partitioning: plan.ByHash, Ordered: true}, opts)
+	j, node := in.job, op.node
+	j.require(node, f != nil, "the function is nil")
+	codec, keyer := keyedTypes[K, V](j, node)
+	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
+		return exec.Scatter(t, port, partitions, codec, keyer(), parts[K, V])
+	}
+	ordered := j.ops[node].Exchange.Ordered
+	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
+		out := to.(func(U) bool)
+		return exec.Group(t, src, codec, keyer(), ordered, func(k K, values iter.Seq[V]) bool {
+			t.Enter(node)
+			for u := range f(k, values) {
+				if !out(u) {
+					return false
+				}
+				t.Enter(node)
+			}
+			return true
+		})
+	}
+	j.ops[node].Moved = schemaOf(codec)
+	return op
+}
+
+// MapReduce is the form of the MapReduce paper (Dean and Ghemawat, OSDI 2004): mapper gives keys and values for each
+// record, reducer is called with each key and its values.
+func MapReduce[T, K, V, U any](in Dataset[T], mapper func(T) iter.Seq2[K, V], reducer func(K, iter.Seq[V]) iter.Seq[U], opts ...Option) Dataset[U] {
+	var pairs func(T) iter.Seq[KV[K, V]]
+	if mapper != nil {
+		pairs = func(rec T) iter.Seq[KV[K, V]] {
+			return func(yield func(KV[K, V]) bool) {
+				for k, v := range mapper(rec) {
+					if !yield(Pair(k, v)) {
+						return
+					}
+				}
+			}
+		}
+	}
+	return groupByKey(flatMap(in, "MapReduce.map", pairs), "MapReduce.reduce", reducer, opts)
+}

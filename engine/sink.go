@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"io"
+
+	"fletch/engine/exec"
+	"fletch/engine/plan"
+)
+
+// Writer encodes the batches of one part of a sink; see exec.Writer.
+type Writer = exec.Writer
+
+// Sink says how records of type T go out: it is what a format, or a user with a format of their own, gives to To.
+type Sink[T any] struct {
+	// Op is the name that plans and messages use, such as "csvio.Write".
+	Op string
+	// Location is the directory that appears once the job has succeeded, and the suffix of the parts in it.
+	Location plan.Location
+	// Open begins a part whose bytes go to w. The batches have the schema of T's codec.
+	Open func(t *Task, w io.Writer) (Writer, error)
+}
+
+// To writes a dataset to a sink. A job can have several sinks; all of them appear when the job succeeds, none before.
+func To[T any](in Dataset[T], sink Sink[T]) {
+	location := sink.Location
+	op := &exec.Operator{Node: plan.Node{Kind: plan.Sink, Op: sink.Op, Inputs: []int{in.node}, Sink: &location}}
+	out := add[T](in.job, op)
+	in.job.require(op.ID, sink.Open != nil, "the sink has no Open function")
+	in.job.require(op.ID, location.Path != "", "no output directory is given")
+	op.Encode = func(t *exec.Task, w io.Writer) (exec.Writer, error) { return sink.Open(taskOf(t, sink.Op), w) }
+	op.Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream { return exec.Sink(t, port, out.codec) }
+}

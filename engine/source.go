@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch"
+	"fletch/engine/exec"
+	"fletch/engine/plan"
+)
+
+// Reader yields the batches of one split of a source; see exec.Source for who owns what.
+type Reader = exec.Source
+
+// Source says how records of type T come in: it is what a format, or a user with a source of their own, gives to From.
+type Source[T any] struct {
+	// Op is the name that plans and messages use, such as "textio.Read".
+	Op string
+	// Input is what is read: files, which the engine lists and cuts into splits, or a number of items.
+	Input plan.Input
+	// Open opens one split. The batches have the schema of T's codec: see batch.CodecOf.
+	Open func(t *Task, split plan.Split) (Reader, error)
+}
+
+// From returns the dataset of a source's records.
+func From[T any](job *Job, src Source[T]) Dataset[T] {
+	input := src.Input
+	op := &exec.Operator{Node: plan.Node{Kind: plan.Source, Op: src.Op, Source: &input}}
+	out := add[T](job, op)
+	job.require(op.ID, src.Open != nil, "the source has no Open function")
+	op.Open = func(t *exec.Task, split plan.Split) (exec.Source, error) { return src.Open(taskOf(t, src.Op), split) }
+	op.Pull = func(t *exec.Task, s exec.Source, to any) error {
+		return exec.Pull(t, s, out.codec, to.(func(T) bool))
+	}
+	return out
+}
+
+// FromSlice returns the dataset of the given records, in their order. On a cluster every executor makes the slice anew,
+// as it calls the job's function: it has to be the same each time.
+func FromSlice[T any](job *Job, records []T) Dataset[T] {
+	var zero T
+	codec, _ := batch.CodecOf[T]() // a type that is not supported is reported by From
+	return From(job, Source[T]{
+		Op:    "FromSlice",
+		Input: plan.Input{Items: int64(len(records)), ItemBytes: int64(unsafe.Sizeof(zero))},
+		Open: func(t *Task, split plan.Split) (Reader, error) {
+			return &items[T]{
+				builder: codec.NewBuilder(t.Allocator()), next: split.First, end: split.First + split.Count,
+				fill: func(dst []T, from int64) { copy(dst, records[from:]) },
+			}, nil
+		},
+	})
+}
+
+// Range returns the dataset of the integers from up to but without to.
+func Range(job *Job, from, to int64) Dataset[int64] {
+	codec, _ := batch.CodecOf[int64]()
+	out := From(job, Source[int64]{
+		Op:    "Range",
+		Input: plan.Input{Items: max(to-from, 0), ItemBytes: 8},
+		Open: func(t *Task, split plan.Split) (Reader, error) {
+			return &items[int64]{
+				builder: codec.NewBuilder(t.Allocator()), next: split.First, end: split.First + split.Count,
+				fill: func(dst []int64, first int64) {
+					for i := range dst {
+						dst[i] = from + first + int64(i)
+					}
+				},
+			}, nil
+		},
+	})
+	job.require(out.node, to >= from && to-from >= 0, "the range from %d to %d is not one", from, to)
+	return out
+}
+
+// itemRows is how many items make a batch.
+const itemRows = 4096
+
+// items is a Reader of records that are made, by number.
+type items[T any] struct {
+	builder   *batch.Builder[T]
+	fill      func(dst []T, from int64)
+	next, end int64
+	first     int64 // of the batch that Next returned last
+	rows      []T
+}
+
+func (r *items[T]) Next() (arrow.Record, error) {
+	if r.next == r.end {
+		return nil, io.EOF
+	}
+	if r.rows == nil {
+		r.rows = make([]T, itemRows)
+	}
+	rows := r.rows[:min(itemRows, r.end-r.next)]
+	r.fill(rows, r.next)
+	if err := r.builder.Append(rows); err != nil {
+		return nil, err
+	}
+	r.first = r.next
+	r.next += int64(len(rows))
+	return r.builder.Record(), nil
+}
+
+func (r *items[T]) Position(row int) string { return fmt.Sprintf("item %d", r.first+int64(row)) }
+
+func (r *items[T]) Close() error {
+	r.builder.Release()
+	return nil
+}

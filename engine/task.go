@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"fletch/engine/coro"
+	"fletch/engine/exec"
+)
+
+// Task is the attempt that runs a function: what code that can fail, count or log is given. It is valid until the
+// function returns, and for one goroutine.
+type Task struct {
+	task *exec.Task
+	op   string
+}
+
+func taskOf(t *exec.Task, op string) *Task { return &Task{t, op} }
+
+// Context ends when the attempt is cancelled; give it to calls that wait.
+func (t *Task) Context() context.Context { return t.task.Context }
+
+// Add adds n to a counter of the job. Counters of attempts that did not count are dropped; the summary shows the totals.
+func (t *Task) Add(counter string, n int64) { t.task.Count(counter, n) }
+
+// Logger logs for the attempt, with the operator's name.
+func (t *Task) Logger() *slog.Logger { return t.task.Log.With("operator", t.op) }
+
+// Do runs f, which may block on a file or the network, on a goroutine for such calls, and returns its error. Other tasks
+// use the core meanwhile. f must not call back into the engine.
+func (t *Task) Do(f func() error) error { return coro.Do(t.task.Coroutine, f) }
+
+// Coroutine returns the coroutine that runs the attempt.
+func (t *Task) Coroutine() *coro.Coroutine { return t.task.Coroutine }
+
+// Allocator allocates batches under the job's memory budget.
+func (t *Task) Allocator() memory.Allocator { return t.task.Memory }
+
+// MaxLine is the number of bytes at which a line of text is refused.
+func (t *Task) MaxLine() int { return t.task.MaxLineBytes }
