@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //	explain          the plan as its author sees it
 //	next             the tasks that can be planned; they count as planned from then on
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, file string) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, file string) {
 		s := &session{}
 		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
 			out, err := s.run(d.Cmd, d.Input)
