@@ -31,36 +31,27 @@ func (a AttemptID) Compare(b AttemptID) int {
 
 // ParseAttemptID reads what String wrote, and nothing else.
 func ParseAttemptID(s string) (AttemptID, error) {
-	var a AttemptID
-	parts := strings.Split(s, "_")
-	if len(parts) == 4 {
-		a.Job = parts[0]
-		a.Stage, a.StageAttempt = pair(parts[1])
-		a.Task, _ = strconv.Atoi(parts[2])
-		term, number := pair(parts[3])
-		a.Term, a.Number = uint64(term), uint64(number)
+	job, rest, _ := strings.Cut(s, "_")
+	words := strings.FieldsFunc(rest, func(r rune) bool { return r == '_' || r == '.' })
+	var n [5]uint64
+	for i := range min(len(words), len(n)) {
+		n[i], _ = strconv.ParseUint(words[i], 10, 64) // what it can't read does not print as it was
 	}
-	if validJobID(a.Job) != nil || a.String() != s {
+	a := AttemptID{Job: job, Stage: int(n[0]), StageAttempt: int(n[1]), Task: int(n[2]), Term: n[3], Number: n[4]}
+	if validJobID(job) != nil || a.String() != s {
 		return AttemptID{}, fmt.Errorf("%q names no attempt", s)
 	}
 	return a, nil
 }
 
-// pair reads "1.2"; what can't be read becomes zeros, which do not print as they were.
-func pair(s string) (int, int) {
-	first, second, _ := strings.Cut(s, ".")
-	a, _ := strconv.Atoi(first)
-	b, _ := strconv.Atoi(second)
-	return a, b
-}
-
 // maxJobID leaves room for the rest of an attempt's name within the 255 bytes of a file name.
 const maxJobID = 100
 
-// validJobID accepts lower-case letters, digits and hyphens: a job's ID stands in names of files, in URLs and in logs.
+// validJobID accepts lower-case letters, digits and, but for the first, hyphens: a job's ID stands in names of files, in
+// URLs, in logs and on command lines.
 func validJobID(id string) error {
-	if id == "" || len(id) > maxJobID || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		return fmt.Errorf("job ID %.*q: it takes 1 to %d lower-case letters, digits and hyphens", maxJobID, id, maxJobID)
+	if id == "" || len(id) > maxJobID || id[0] == '-' || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return fmt.Errorf("job ID %.*q: it takes 1 to %d lower-case letters, digits and, after the first, hyphens", maxJobID, id, maxJobID)
 	}
 	return nil
 }

@@ -34,12 +34,10 @@ func (c Commit) apply(j *Job) (*Job, error) {
 		j, _ = Fail{Attempt: c.Attempt, Class: fault.Permanent, Message: err.Error(), At: c.At}.apply(j)
 		return j, j.fence(j.task(c.Attempt), c.Attempt)
 	}
-	j = j.edit()
 	if t.StageAttempt == 0 {
-		j.measure(c.Result.Shuffles)
+		j = j.measure(c.Result.Shuffles)
 	}
-	j.win(s, t, &c)
-	return j, nil
+	return j.win(t, &c), nil
 }
 
 // task returns the task that an attempt is a try at, nil where there is none.
@@ -122,37 +120,31 @@ func bySink(a, b plan.Part) int {
 }
 
 // measure adds what a task wrote to the sizes of the exchanges' partitions.
-func (j *Job) measure(outputs []plan.ShuffleOutput) {
+func (j *Job) measure(outputs []plan.ShuffleOutput) *Job {
 	for _, out := range outputs {
 		s := *j.Stages[j.readers[out.Exchange]]
-		if len(s.bytes) == 0 {
-			s.bytes = slices.Clone(out.Bytes)
-		} else {
-			s.bytes = slices.Clone(s.bytes)
-			for p, b := range out.Bytes {
-				s.bytes[p] += b
-			}
+		bytes := slices.Clone(out.Bytes)
+		for p, b := range s.bytes {
+			bytes[p] += b
 		}
-		j.withStage(&s)
+		s.bytes = bytes
+		j = j.with(&s)
 	}
+	return j
 }
 
-// win makes the attempt the winner of task t of stage s, in a job that edit returned.
-func (j *Job) win(s *Stage, t *Task, c *Commit) {
+// win makes the attempt the winner of task t.
+func (j *Job) win(t *Task, c *Commit) *Job {
 	won := *t
 	won.Committed, won.Winner = true, c.Attempt
 	won.Parts = slices.SortedFunc(slices.Values(c.Result.Parts), bySink)
 	won.Counters, won.Metrics = c.Result.Counters, c.Result.Metrics
-	stage := *j.Stages[s.ID]
+	stage := *j.Stages[t.Stage]
 	stage.tasks = stage.tasks.set(t.Index, &won)
 	stage.Committed++
 	stage.Metrics.Add(won.Metrics)
-	complete := stage.Complete()
-	if complete {
+	if stage.Complete() {
 		stage.Finished = c.At
 	}
-	j.withStage(&stage)
-	if complete {
-		j.Duty = j.duty()
-	}
+	return j.with(&stage)
 }

@@ -33,7 +33,7 @@ func (c Fail) jobID() string { return c.Attempt.Job }
 
 func (c Fail) apply(j *Job) (*Job, error) {
 	t := j.task(c.Attempt)
-	if t != nil && t.failed(c.Attempt) != nil && t.StageAttempt == c.Attempt.StageAttempt {
+	if t != nil && t.failed(c.Attempt) != nil || j.Failure != nil && j.Failure.Attempt == c.Attempt {
 		return j, nil
 	}
 	if err := j.fence(t, c.Attempt); err != nil {
@@ -48,11 +48,15 @@ func (c Fail) apply(j *Job) (*Job, error) {
 	return j.blame(t, &c), nil
 }
 
-// blames tells whether lost names outputs that the stage reads, now or before they were replaced.
+// blames tells whether lost names outputs that the stage reads, or did before they were replaced. Otherwise the reader is
+// wrong, and counts as failed.
 func (j *Job) blames(lost []AttemptID, stage int) bool {
 	for _, id := range lost {
 		t := j.task(id)
-		if id.Job != j.ID || t == nil || id.StageAttempt > t.StageAttempt || !slices.Contains(j.Stages[stage].Parents, id.Stage) {
+		if id.Job != j.ID || t == nil || !slices.Contains(j.Stages[stage].Parents, id.Stage) {
+			return false
+		}
+		if id.StageAttempt >= t.StageAttempt && (!t.Committed || t.Winner != id) {
 			return false
 		}
 	}
@@ -76,8 +80,7 @@ func (j *Job) blame(t *Task, c *Fail) *Job {
 	stage := *j.Stages[t.Stage]
 	stage.tasks = stage.tasks.set(t.Index, &failed)
 	stage.Failed++
-	j = j.edit()
-	j.withStage(&stage)
+	j = j.with(&stage)
 	if n := failed.countOf(c.Class); n >= limit {
 		times := ""
 		if n > 1 {
@@ -101,24 +104,24 @@ func pause(n int) time.Duration {
 // reopen makes the tasks of lost winners pending again, under the next stage attempt: an attempt that wrote the lost
 // output, or raced with it, can't commit any more.
 func (j *Job) reopen(c *Fail) *Job {
-	reopened := j.edit()
+	after := j
 	for _, id := range c.Lost {
-		t := reopened.task(id)
+		t := after.task(id)
 		if !t.Committed || t.Winner != id {
 			continue // another reader has reported it
 		}
-		stage := *reopened.Stages[id.Stage]
-		stage.tasks = stage.tasks.set(t.Index, &Task{Task: t.Task, StageAttempt: t.StageAttempt + 1})
+		lost := t.StageAttempt + 1
+		stage := *after.Stages[id.Stage]
+		stage.tasks = stage.tasks.set(t.Index, &Task{Task: t.Task, StageAttempt: lost})
 		stage.Committed--
 		stage.Failed++
 		stage.Metrics.Sub(t.Metrics)
 		stage.Finished = time.Time{}
-		reopened.withStage(&stage)
-		if lost := t.StageAttempt + 1; lost >= j.Settings.MaxLost {
+		after = after.with(&stage)
+		if lost >= j.Settings.MaxLost {
 			message := fmt.Sprintf("the output of stage %d, task %d was lost %d times, the last time: %s", t.Stage, t.Index, lost, c.Message)
-			return reopened.end(Failed, &Failure{Attempt: c.Attempt, Class: fault.FetchFailed, Message: message, At: c.At}, c.At)
+			return after.end(Failed, &Failure{Attempt: c.Attempt, Class: fault.FetchFailed, Message: message, At: c.At}, c.At)
 		}
 	}
-	reopened.Duty = reopened.duty()
-	return reopened
+	return after
 }

@@ -25,10 +25,9 @@ func (c Publish) apply(j *Job) (*Job, error) {
 	if j.Duty != DutyCommit {
 		return j, fmt.Errorf("job %s can't be committed: it has tasks to run", j.ID)
 	}
-	j = j.edit()
-	j.Decided = true
-	j.Duty = j.duty()
-	return j, nil
+	after := *j
+	after.Decided, after.Duty = true, DutyPublish
+	return &after, nil
 }
 
 // Published reports that all outputs of the job are published.

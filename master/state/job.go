@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"fletch/engine/plan"
@@ -191,18 +192,16 @@ func (j *Job) Metrics() plan.Metrics {
 	return sum
 }
 
-// edit returns a copy for a command to change: the stages are shared until withStage replaces one.
-func (j *Job) edit() *Job {
-	c := *j
-	return &c
-}
-
-// withStage replaces a stage in a job that edit returned.
-func (j *Job) withStage(s *Stage) {
-	stages := make([]*Stage, len(j.Stages))
-	copy(stages, j.Stages)
-	stages[s.ID] = s
-	j.Stages = stages
+// with returns the job with another snapshot of one of its stages.
+func (j *Job) with(s *Stage) *Job {
+	was := j.Stages[s.ID]
+	after := *j
+	after.Stages = slices.Clone(j.Stages)
+	after.Stages[s.ID] = s
+	if s.Len() != was.Len() || s.Complete() != was.Complete() {
+		after.Duty = after.duty()
+	}
+	return &after
 }
 
 // duty derives Job.Duty.
@@ -230,9 +229,9 @@ func (j *Job) duty() Duty {
 
 // end returns the job ended.
 func (j *Job) end(status Status, why *Failure, at time.Time) *Job {
-	j = j.edit()
-	j.Status, j.Failure, j.Finished, j.Duty = status, why, at, NoDuty
-	return j
+	after := *j
+	after.Status, after.Failure, after.Finished, after.Duty = status, why, at, NoDuty
+	return &after
 }
 
 // readersOf indexes the stages by the exchange that they read.

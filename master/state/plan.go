@@ -28,19 +28,14 @@ func (c Plan) apply(j *Job) (*Job, error) {
 			hi++
 		}
 		tasks := c.Tasks[lo:hi]
-		s, err := j.checkPlan(tasks)
+		s, err := after.checkPlan(tasks)
 		if err != nil {
 			return j, err
 		}
-		if s.Len() > 0 {
-			continue // planned before, with these tasks
+		if s.Len() == 0 {
+			after = after.addTasks(s, tasks, c.At)
 		}
-		if after == j {
-			after = j.edit()
-		}
-		after.addTasks(s, tasks, c.At)
 	}
-	after.Duty = after.duty()
 	return after, nil
 }
 
@@ -55,7 +50,7 @@ func (j *Job) open() error {
 	return nil
 }
 
-// checkPlan returns the stage of tasks if they are the whole of it: each split once, or each partition.
+// checkPlan returns the stage of tasks if it can be planned with them, or was: they hold each of its partitions once.
 func (j *Job) checkPlan(tasks []plan.Task) (*Stage, error) {
 	id := tasks[0].Stage
 	if id < 0 || id >= len(j.Stages) {
@@ -99,13 +94,14 @@ func (s *Stage) samePlan(tasks []plan.Task) error {
 	return nil
 }
 
-// addTasks adds the tasks of one stage to a job that edit returned.
-func (j *Job) addTasks(s *Stage, tasks []plan.Task, at time.Time) {
+// addTasks adds the tasks of one stage.
+func (j *Job) addTasks(s *Stage, tasks []plan.Task, at time.Time) *Job {
 	planned := *s
 	planned.Started = at
 	planned.tasks = newTree(len(tasks), func(i int) *Task { return &Task{Task: tasks[i]} })
-	j.withStage(&planned)
-	if j.Status == Waiting {
-		j.Status, j.Started = Running, at
+	after := j.with(&planned)
+	if after.Status == Waiting {
+		after.Status, after.Started = Running, at
 	}
+	return after
 }

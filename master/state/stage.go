@@ -14,7 +14,7 @@ type Stage struct {
 	plan.Stage
 	// Committed is the number of tasks with a winner. Invariant: at most Len.
 	Committed int
-	// Failed is the number of attempts that failed or whose output was lost, for the summary.
+	// Failed is the number of attempts that failed, except to fetch, or whose output was lost; for the summary.
 	Failed int
 	// Metrics sums those of the winners.
 	Metrics  plan.Metrics

@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"fletch/fault"
 )
 
 // ErrNoJob means that no job has the command's identity.
@@ -43,14 +45,17 @@ func New() *Machine {
 
 // Apply changes the job that the command names and returns its new snapshot. A command may be applied again, as its
 // sender can't always know its fate: it changes nothing the second time and, as long as nothing else intervened, gives
-// the same answer. An error of class fault.Fenced tells that the sender is behind; any error but that of a malformed
-// Commit leaves the job as it is.
+// the same answer. An error has class fault.Fenced where the sender is behind, and fault.Permanent where the command can
+// never be right; any but that of a malformed Commit leaves the job as it is.
 func (m *Machine) Apply(c Command) (*Job, error) {
 	before := m.jobs[c.jobID()]
 	if _, submit := c.(Submit); before == nil && !submit {
-		return nil, fmt.Errorf("job %s: %w", c.jobID(), ErrNoJob)
+		return nil, fault.As(fault.Fenced, fmt.Errorf("job %.*s: %w", maxJobID, c.jobID(), ErrNoJob))
 	}
 	after, err := c.apply(before)
+	if err != nil && fault.ClassOf(err) != fault.Fenced {
+		err = fault.As(fault.Permanent, err)
+	}
 	if after == nil {
 		return nil, err
 	}

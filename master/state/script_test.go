@@ -1,0 +1,179 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"go.uber.org/goleak"
+
+	"fletch/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestScripts runs the golden scripts. Each command is a second later than the one before it and is applied twice: the
+// second time it must change nothing and give the same answer. The commands of a script:
+//
+//	submit ID [user=N] [retryable=N] [lost=N]    a job, in the language of parseGraph
+//	plan ID                                      what plan.Next returns
+//	commit ATTEMPT [bytes=(N, ...)]              a fitting result, with these bytes in each exchange
+//	fail ATTEMPT CLASS [lost=(ATTEMPT, ...)]     the message is the input
+//	cancel|publish|published|abort ID            the reason is the input
+//	show|facts|parts|counters ID, producers ID STAGE
+//	active
+//
+// Commands that change a job answer with its status and duty.
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, file string) {
+		s := &script{m: New()}
+		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
+			s.now = s.now.Add(time.Second)
+			if c := s.command(t, d); c != nil {
+				return s.apply(t, c)
+			}
+			return s.show(t, d)
+		})
+	})
+}
+
+type script struct {
+	m   *Machine
+	now time.Time
+}
+
+func (s *script) apply(t *testing.T, c Command) string {
+	j, err := s.m.Apply(c)
+	again, err2 := s.m.Apply(c)
+	if j != again || fmt.Sprint(err) != fmt.Sprint(err2) {
+		t.Fatalf("applied again: %v instead of %v", err2, err)
+	}
+	var b strings.Builder
+	if err != nil {
+		fmt.Fprintf(&b, "%s error: %v\n", fault.ClassOf(err), err)
+	}
+	if j != nil {
+		duties := [...]string{"no duty", "plan", "commit", "publish"}
+		fmt.Fprintf(&b, "%s, %s\n", j.Status, duties[j.Duty])
+		if j.Err() != nil {
+			fmt.Fprintf(&b, "%s: %v\n", fault.ClassOf(j.Err()), j.Err())
+		}
+	}
+	return b.String()
+}
+
+// command returns the command of a directive, nil where it only shows something.
+func (s *script) command(t *testing.T, d *datadriven.TestData) Command {
+	first := ""
+	if len(d.CmdArgs) > 0 {
+		first = d.CmdArgs[0].Key
+	}
+	switch d.Cmd {
+	case "submit":
+		g, splits := parseGraph(t, d.Input)
+		c := Submit{ID: first, Graph: g, Splits: splits, At: s.now}
+		d.MaybeScanArgs(t, "user", &c.Settings.MaxUser)
+		d.MaybeScanArgs(t, "retryable", &c.Settings.MaxRetryable)
+		d.MaybeScanArgs(t, "lost", &c.Settings.MaxLost)
+		return c
+	case "plan":
+		c := Plan{Job: first, At: s.now}
+		if j := s.m.Job(first); j != nil {
+			c.Tasks = nextTasks(t, j)
+		}
+		return c
+	case "commit":
+		id := parseAttempt(t, first)
+		var bytes []int64
+		if arg, ok := d.Arg("bytes"); ok {
+			for i := range arg.Vals {
+				var n int64
+				arg.Scan(t, i, &n)
+				bytes = append(bytes, n)
+			}
+		}
+		return Commit{Attempt: id, Result: fittingResult(s.m.Job(id.Job), id, bytes), At: s.now}
+	case "fail":
+		c := Fail{Attempt: parseAttempt(t, first), Class: parseClass(t, d.CmdArgs[1].Key), Message: d.Input, At: s.now}
+		if arg, ok := d.Arg("lost"); ok {
+			for _, id := range arg.Vals {
+				c.Lost = append(c.Lost, parseAttempt(t, id))
+			}
+		}
+		return c
+	case "cancel":
+		return Cancel{Job: first, Reason: d.Input, At: s.now}
+	case "publish":
+		return Publish{Job: first, At: s.now}
+	case "published":
+		return Published{Job: first, At: s.now}
+	case "abort":
+		return Abort{Job: first, Class: fault.Permanent, Message: d.Input, At: s.now}
+	}
+	return nil
+}
+
+func (s *script) show(t *testing.T, d *datadriven.TestData) string {
+	var b strings.Builder
+	if d.Cmd == "active" {
+		for _, j := range s.m.Active() {
+			fmt.Fprintln(&b, j.ID, j.Name(), j.Status)
+		}
+		return b.String()
+	}
+	j := s.m.Job(d.CmdArgs[0].Key)
+	switch d.Cmd {
+	case "show":
+		showJob(&b, j)
+	case "facts":
+		f := j.Facts()
+		fmt.Fprintf(&b, "tasks %v, complete %v, bytes %v\n", f.Tasks, f.Complete, f.Bytes)
+	case "counters":
+		fmt.Fprintf(&b, "%v, %d rows in, %d rows out\n", j.Counters(), j.Metrics().RowsIn, j.Metrics().RowsOut)
+	case "producers":
+		var stage int
+		if _, err := fmt.Sscan(d.CmdArgs[1].Key, &stage); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range j.Producers(stage) {
+			fmt.Fprintln(&b, id)
+		}
+	case "parts":
+		for sink := range j.Graph.Nodes {
+			for i, p := range j.Parts()[sink] {
+				fmt.Fprintf(&b, "sink %d, part %d: %s\n", sink, i, p.Name)
+			}
+		}
+	default:
+		t.Fatalf("unknown command %s", d.Cmd)
+	}
+	return b.String()
+}
+
+// showJob prints all that a snapshot holds, so that two prints differ if anything does.
+func showJob(b *strings.Builder, j *Job) {
+	offset := func(at time.Time) string {
+		if at.IsZero() {
+			return "never"
+		}
+		return at.Sub(time.Time{}).String()
+	}
+	fmt.Fprintf(b, "%s, submitted %s, started %s, finished %s\n", j.Status, offset(j.Submitted), offset(j.Started), offset(j.Finished))
+	for i, s := range j.Stages {
+		fmt.Fprintf(b, "stage %d: %d of %d committed, %d failed, started %s, finished %s\n",
+			i, s.Committed, s.Len(), s.Failed, offset(s.Started), offset(s.Finished))
+		for t := range s.Tasks() {
+			fmt.Fprintf(b, "  task %d: ", t.Index)
+			if t.Committed {
+				fmt.Fprintf(b, "won by %s, %d parts\n", t.Winner, len(t.Parts))
+			} else {
+				fmt.Fprintf(b, "pending, stage attempt %d, retry %s\n", t.StageAttempt, offset(t.RetryAt))
+			}
+			for _, f := range t.Failures {
+				fmt.Fprintf(b, "    %s at %s: %s: %s\n", f.Attempt, offset(f.At), f.Class, f.Message)
+			}
+		}
+	}
+}
