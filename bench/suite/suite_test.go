@@ -1,0 +1,98 @@
+package suite
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fletch/bench/report"
+)
+
+// The contestants that need no Fletch count a small text, through the whole way of a benchmark.
+func TestWordCountersAgree(t *testing.T) {
+	c := Config{
+		Module: "..", Repository: "../..", Work: t.TempDir(),
+		Words: 10_000, Rounds: 1, Timeout: time.Minute, Progress: t.Output(),
+	}
+	rows, err := countWords(context.Background(), c, "word count 1 MB", 1e6, c.Rounds, limit, duckdb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{limit, duckdb} {
+		r := rows[i]
+		if r.Contestant != name || r.Rate <= 0 || r.CoreRate <= 0 || r.PeakMB <= 0 || r.Speed[name] != 1 {
+			t.Errorf("row %d: %+v", i, r)
+		}
+	}
+	if product := rows[0].Speed[duckdb] * rows[1].Speed[limit]; product < 0.99 || product > 1.01 {
+		t.Errorf("speeds contradict each other: %v, %v", rows[0].Speed, rows[1].Speed)
+	}
+}
+
+func TestUnknownBenchmarkIsNamed(t *testing.T) {
+	_, err := Run(context.Background(), Config{}, []string{"micro", "wordcout"})
+	if err == nil || !strings.Contains(err.Error(), `"wordcout"`) || !strings.Contains(err.Error(), "wordcount") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestDefaultBenchmarksExist(t *testing.T) {
+	for _, name := range Default {
+		if _, ok := benchmarks[name]; !ok {
+			t.Errorf("there is no benchmark %q", name)
+		}
+	}
+}
+
+const goTestOutput = `goos: linux
+BenchmarkYield-2        	10213534	       120.5 ns/op	       0 B/op
+BenchmarkYield-2        	10213534	       118.5 ns/op	       0 B/op
+BenchmarkYield-2        	10213534	       170.5 ns/op	       0 B/op
+BenchmarkYieldAmong/100-2	 3000000	       400.0 ns/op
+BenchmarkParked/100-way-2	       1	      9000 ns/op	      2900 bytes/coroutine
+PASS
+`
+
+func TestMicroBenchmarksAreParsed(t *testing.T) {
+	tests := []struct {
+		micro microBenchmark
+		want  report.Row
+	}{
+		{
+			microBenchmark{"./c", "BenchmarkYield", "ns/op", 120},
+			report.Row{Benchmark: "./c Yield", Seconds: 120.5e-9, Targets: []report.Target{{What: "ns per op <= 120", Met: false}}},
+		},
+		{
+			microBenchmark{"./c", "BenchmarkParked/100-way", "bytes/coroutine", 4096},
+			report.Row{Benchmark: "./c Parked/100-way", Bytes: 2900, Targets: []report.Target{{What: "bytes per coroutine <= 4096", Met: true}}},
+		},
+	}
+	for _, test := range tests {
+		got, err := test.micro.row(goTestOutput)
+		if err != nil || got.Benchmark != test.want.Benchmark || got.Seconds != test.want.Seconds || got.Bytes != test.want.Bytes ||
+			!slices.Equal(got.Targets, test.want.Targets) {
+			t.Errorf("got %+v (%v)\nwant %+v", got, err, test.want)
+		}
+	}
+	if _, err := (microBenchmark{"./c", "BenchmarkGone", "ns/op", 1}).row(goTestOutput); err == nil {
+		t.Error("a benchmark that printed nothing is no error")
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{"1GB": 1e9, "1.5 gb": 15e8, "250MB": 250e6, "1KB": 1000, "7B": 7} {
+		if got, err := ParseSize(text); err != nil || got != want {
+			t.Errorf("%s: %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "1", "GB", "-1GB", "NaNGB", "1e30GB", "1TB"} {
+		if got, err := ParseSize(text); err == nil {
+			t.Errorf("%q is taken for %d bytes", text, got)
+		}
+	}
+	if got := size(4e9); got != "4 GB" {
+		t.Errorf("4e9 is shown as %s", got)
+	}
+}
