@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io"
+	"slices"
 
 	"fletch/engine/exec"
 	"fletch/engine/plan"
@@ -29,4 +30,21 @@ func To[T any](in Dataset[T], sink Sink[T]) {
 	in.job.require(op.ID, location.Path != "", "no output directory is given")
 	op.Encode = func(t *exec.Task, w io.Writer) (exec.Writer, error) { return sink.Open(taskOf(t, sink.Op), w) }
 	op.Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream { return exec.Sink(t, port, out.codec) }
+}
+
+// Only returns a job that computes in and writes it to sink, and none of the other sinks of in's job, which stays as it
+// is.
+func Only[T any](in Dataset[T], sink Sink[T]) *Job {
+	job := &Job{name: in.job.name, errs: slices.Clone(in.job.errs)}
+	for _, op := range in.job.ops {
+		if op.Kind == plan.Sink { // it becomes a dataset that nobody reads, which is not computed
+			unread := *op
+			unread.Kind, unread.Sink = plan.Narrow, nil
+			op = &unread
+		}
+		job.ops = append(job.ops, op)
+	}
+	in.job = job
+	To(in, sink)
+	return job
 }

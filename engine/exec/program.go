@@ -47,7 +47,7 @@ func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port,
 	t.program, t.op, t.source, t.row = p, stage.Root, src, -1
 	defer func() {
 		if e := t.recovered(recover(), ended); e != nil {
-			err = e
+			err, t.failure = e, e
 		}
 		for _, f := range t.atEnd {
 			f()
@@ -72,7 +72,7 @@ func (p Program) Guard(t *Task, node int, f func() error) (err error) {
 	ended := false
 	defer func() {
 		if e := t.recovered(recover(), ended); e != nil {
-			err = e
+			err, t.failure = e, e
 		}
 	}()
 	err = f()

@@ -35,6 +35,7 @@ type Task struct {
 	program  Program
 	op       int      // the node whose user code runs
 	atEnd    []func() // frees what a run holds, however it ends
+	failure  error    // of the last run
 	source   Source   // that records come from
 	row      int      // within the batch that source yielded last; below zero: no record is at work
 }
@@ -47,6 +48,9 @@ func (t *Task) OperatorName(node int) string { return t.program[node].String() }
 
 // Progress is what an attempt has done so far.
 type Progress struct{ Rows, Bytes atomic.Int64 }
+
+// Failure returns the error of the last run: for a caller that is itself unwound by user code that ended the goroutine.
+func (t *Task) Failure() error { return t.failure }
 
 // Count adds n to one of the user's counters.
 func (t *Task) Count(name string, n int64) {

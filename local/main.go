@@ -1,0 +1,148 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"fletch/engine"
+	"fletch/engine/exec"
+	"fletch/engine/plan"
+	"fletch/fault"
+	"fletch/report"
+)
+
+// The exit codes of Main.
+const (
+	ExitDone        = 0
+	ExitFailed      = 1   // the job failed
+	ExitUsage       = 2   // the arguments or settings are wrong; nothing ran
+	ExitInterrupted = 130 // Ctrl-C or a request to terminate
+)
+
+// StatusEnv names the variable that holds the number of a file descriptor. Main writes its exit code there just before it
+// exits, which tells whoever started it from an end that Main did not choose, such as os.Exit in the job's code.
+const StatusEnv = "FLETCH_STATUS_FD"
+
+// Main runs a job as a program: it calls declare with the program's arguments, runs the job in this process and exits.
+// The engine's own settings come from the environment: see Settings. Progress, the summary and errors go to standard
+// error. Ctrl-C cancels the job, a second one ends the process at once.
+func Main(declare func(args []string) (*engine.Job, error)) {
+	code := mainCode(declare)
+	if fd, err := strconv.Atoi(os.Getenv(StatusEnv)); err == nil && fd > 2 {
+		fmt.Fprintln(os.NewFile(uintptr(fd), "status"), code)
+	}
+	os.Exit(code)
+}
+
+func mainCode(declare func(args []string) (*engine.Job, error)) int {
+	config, err := FromEnv(os.Getenv)
+	if err == nil {
+		config, err = config.withDefaults()
+	}
+	if err != nil {
+		printError(os.Stderr, err)
+		return ExitUsage
+	}
+	job, err := declared(declare, os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return ExitDone
+	case err != nil:
+		printError(os.Stderr, err)
+		if fault.ClassOf(err) == fault.User {
+			return ExitFailed
+		}
+		return ExitUsage
+	}
+	debug.SetMemoryLimit(config.MemoryBytes)
+	ctx, stop := interruptible()
+	defer stop()
+	if config.Explain {
+		err = explain(ctx, os.Stdout, job, config)
+	} else {
+		err = show(ctx, job, config)
+	}
+	switch {
+	case err == nil:
+		return ExitDone
+	case ctx.Err() != nil:
+		printError(os.Stderr, fmt.Errorf("%w: the job was cancelled and no output was published", context.Cause(ctx)))
+		return ExitInterrupted
+	default:
+		printError(os.Stderr, err)
+		return ExitFailed
+	}
+}
+
+// declared calls the job's function; its panic becomes an error of class fault.User.
+func declared(declare func(args []string) (*engine.Job, error), args []string) (job *engine.Job, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fault.As(fault.User, &exec.OperatorError{Op: "Job", Err: &exec.PanicError{Value: v}, Stack: debug.Stack()})
+		}
+	}()
+	if job, err = declare(args); err == nil && job == nil {
+		err = fault.As(fault.User, errors.New("the function Job returned neither a job nor an error"))
+	}
+	return job, err
+}
+
+// interruptible returns a context that ends with the first signal to end; the second one ends the process.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2) // closed by no one
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		cancel(fmt.Errorf("received %v", <-signals))
+		<-signals
+		os.Exit(ExitInterrupted)
+	}()
+	return ctx, func() { signal.Stop(signals) }
+}
+
+// explain prints the job's plan.
+func explain(ctx context.Context, w io.Writer, job *engine.Job, config Config) error {
+	p, err := prepare(ctx, job, config)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, plan.Explain(p.graph, p.stages, plan.Facts{Splits: p.splits, Partitions: config.Partitions}))
+	return err
+}
+
+// show runs the job with progress on standard error and the result where the configuration says.
+func show(ctx context.Context, job *engine.Job, config Config) error {
+	progress := report.NewProgress(os.Stderr, progressOptions(config))
+	config.Log = slog.New(slog.NewTextHandler(progress, nil))
+	out, err := run(ctx, job, config, progress.Update)
+	progress.Done()
+	if config.JSON {
+		return errors.Join(err, report.JSON(os.Stdout, out))
+	}
+	if err == nil && !config.Quiet {
+		report.Summary(os.Stderr, out)
+	}
+	return err
+}
+
+// printError prints an error as a person wants to read it: the message, and of a panic the lines of the job's code.
+func printError(w io.Writer, err error) {
+	fmt.Fprintf(w, "error: %v\n", err)
+	var op *exec.OperatorError
+	if errors.As(err, &op) && len(op.Stack) > 0 {
+		fmt.Fprintf(w, "\n%s", op.Stack)
+	}
+}
+
+var _ = term.IsTerminal

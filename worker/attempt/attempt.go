@@ -1,0 +1,236 @@
+package attempt
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"fletch/engine/coro"
+	"fletch/engine/exec"
+	"fletch/engine/plan"
+	"fletch/shuffle"
+	"fletch/storage"
+)
+
+// Job is what all attempts of one job share. It is not changed while attempts run.
+type Job struct {
+	Program exec.Program
+	Stages  []plan.Stage           // with their partitions
+	Outputs map[int]storage.Output // by sink
+	Shuffle *shuffle.Store
+	Memory  memory.Allocator
+	// TableBytes is how large the table of one combiner may grow.
+	TableBytes int64
+	// MaxLineBytes is the length at which a line of text is refused.
+	MaxLineBytes int
+}
+
+// Spec orders one attempt.
+type Spec struct {
+	Name      string // unique, and safe as a file name
+	Task      plan.Task
+	Producers []string // the attempts whose blocks the task reads, in the order of their blocks
+	Log       *slog.Logger
+	Progress  *exec.Progress
+}
+
+// Run runs an attempt on coroutine c and calls done with its outcome, once, even if user code ends the goroutine. After
+// an error nothing of the attempt is left. The context ends when the attempt is cancelled; it is what user code sees.
+func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(plan.Result, error)) {
+	a := &attempt{job: j, spec: spec, coroutine: c, stage: &j.Stages[spec.Task.Stage], task: &exec.Task{
+		Context: ctx, Coroutine: c, Memory: j.Memory, Log: spec.Log, TableBytes: j.TableBytes,
+		MaxLineBytes: j.MaxLineBytes, Index: spec.Task.Index, Progress: spec.Progress,
+	}}
+	result, err := plan.Result{}, error(nil)
+	ended := false
+	defer func() {
+		if !ended {
+			err = cmp.Or(a.task.Failure(), errUnwound)
+		}
+		if err != nil {
+			result, err = plan.Result{}, errors.Join(err, a.discard())
+		}
+		done(result, err)
+	}()
+	result, err = a.run()
+	ended = true
+}
+
+// errUnwound is the outcome of an attempt that was unwound by something other than user code.
+var errUnwound = errors.New("the attempt was unwound by a fault of the engine")
+
+// attempt is one attempt at work.
+type attempt struct {
+	job       *Job
+	spec      Spec
+	coroutine *coro.Coroutine
+	stage     *plan.Stage
+	task      *exec.Task
+	ports     map[int]exec.Port // of the exchanges that the stage writes
+	blocks    *shuffle.Writer   // nil where it writes none
+	parts     []*part           // all that were created
+}
+
+func (a *attempt) run() (plan.Result, error) {
+	if err := a.openBlocks(); err != nil {
+		return plan.Result{}, err
+	}
+	if err := a.work(); err != nil {
+		return plan.Result{}, err
+	}
+	return a.commit()
+}
+
+// openBlocks creates the shuffle file with a port for each exchange.
+func (a *attempt) openBlocks() error {
+	a.ports = map[int]exec.Port{}
+	partitions := a.partitions()
+	for _, node := range slices.Sorted(maps.Keys(partitions)) {
+		if a.blocks == nil {
+			w, err := a.job.Shuffle.NewWriter(a.coroutine, a.spec.Name)
+			if err != nil {
+				return err
+			}
+			a.blocks = w
+		}
+		port, err := a.blocks.Port(node, a.job.Program[node].Moved, partitions[node])
+		if err != nil {
+			return err
+		}
+		a.ports[node] = port
+	}
+	return nil
+}
+
+// partitions returns the number of partitions of each exchange that the stage writes.
+func (a *attempt) partitions() map[int]int {
+	out := map[int]int{}
+	for _, s := range a.job.Stages {
+		if slices.Contains(a.stage.Outputs, s.Root) {
+			out[s.Root] = s.Partitions
+		}
+	}
+	return out
+}
+
+// work runs the stage over the task's split, or over each of its partitions.
+func (a *attempt) work() error {
+	t := a.spec.Task
+	if t.Split != nil {
+		return a.through(t.Index, func() (src exec.Source, err error) {
+			err = a.job.Program.Guard(a.task, a.stage.Root, func() error {
+				src, err = a.job.Program[a.stage.Root].Open(a.task, *t.Split)
+				return err
+			})
+			return src, err
+		})
+	}
+	for p := t.Lo; p < t.Hi; p++ {
+		reader := a.job.Shuffle.NewReader(a.coroutine, a.spec.Producers, a.stage.Root, a.job.Program[a.stage.Root].Moved, p, p+1)
+		if err := a.through(p, func() (exec.Source, error) { return &blockSource{Reader: reader, partition: p}, nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// through drives one source through the stage. The parts that come of it have the given number.
+func (a *attempt) through(partition int, open func() (exec.Source, error)) (err error) {
+	src, err := open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	ports := maps.Clone(a.ports)
+	var parts []*part
+	for _, node := range a.stage.Outputs {
+		if a.job.Program[node].Kind != plan.Sink {
+			continue
+		}
+		p, err := a.openPart(node, partition)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, p)
+		ports[node] = p
+	}
+	if err := a.job.Program.Run(a.task, a.stage, src, ports, a.partitions()); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := a.job.Program.Guard(a.task, p.sink, p.writer.Close); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit makes what the attempt wrote count as its own.
+func (a *attempt) commit() (plan.Result, error) {
+	result := plan.Result{Counters: a.task.Counters(), Metrics: a.task.Metrics()}
+	m := &result.Metrics
+	for _, p := range a.parts {
+		out, err := p.commit(a.coroutine)
+		if err != nil {
+			return plan.Result{}, err
+		}
+		result.Parts = append(result.Parts, out)
+		m.BytesOut += out.Bytes
+	}
+	if a.blocks == nil {
+		return result, nil
+	}
+	shuffles, err := a.blocks.Commit()
+	if err != nil {
+		return plan.Result{}, err
+	}
+	result.Shuffles = shuffles
+	for _, s := range shuffles {
+		for _, n := range s.Bytes {
+			m.ShuffleBytes += n
+		}
+	}
+	m.BytesOut += m.ShuffleBytes
+	return result, nil
+}
+
+// discard removes what the attempt wrote, committed or not.
+func (a *attempt) discard() error {
+	var errs []error
+	for _, p := range a.parts {
+		errs = append(errs, p.file.Discard())
+	}
+	if a.blocks != nil {
+		errs = append(errs, a.blocks.Discard())
+	}
+	return errors.Join(errs...)
+}
+
+// blockSource reads one partition as a Source.
+type blockSource struct {
+	*shuffle.Reader
+	partition int
+	rows      int64 // of the batches before the last one
+	last      int64 // rows of that
+}
+
+func (s *blockSource) Next() (arrow.Record, error) {
+	rec, err := s.Reader.Next()
+	s.rows += s.last
+	s.last = 0
+	if err == nil {
+		s.last = rec.NumRows()
+	}
+	return rec, err
+}
+
+func (s *blockSource) Position(row int) string {
+	return fmt.Sprintf("%d of partition %d", s.rows+int64(row), s.partition)
+}
