@@ -1,0 +1,143 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The summary's stage names are shortened so that its lines fit summaryColumns, but not below minName.
+const (
+	summaryColumns = 120
+	minName        = 24
+)
+
+// Summary writes what came of a job: a table of its stages, a line about the whole, the user's counters and the outputs.
+func Summary(w io.Writer, j Job) {
+	fmt.Fprintf(w, "%s\n", clean(strings.TrimSpace(j.Name+"  "+j.ID)))
+	if len(j.Stages) > 0 {
+		io.WriteString(w, "\n")
+		writeTable(w, "", stageTable(j.Stages))
+	}
+	fmt.Fprintf(w, "\n%s\n", whole(&j))
+	if j.Error != "" {
+		fmt.Fprintf(w, "\nerror: %s\n", strings.ReplaceAll(strings.TrimRight(j.Error, "\n"), "\n", "\n  "))
+	}
+	if len(j.Counters) > 0 {
+		io.WriteString(w, "\ncounters\n")
+		writeTable(w, "  ", counterTable(j.Counters))
+	}
+	if len(j.Outputs) > 0 {
+		io.WriteString(w, "\noutputs\n")
+		writeTable(w, "  ", outputTable(j.Outputs))
+	}
+}
+
+// stageTable has the names last: they are of any length.
+func stageTable(stages []Stage) []*column {
+	table := []*column{
+		{title: "STAGE", right: true}, {title: "TASKS", right: true}, {title: "ATTEMPTS", right: true},
+		{title: "ROWS IN", right: true}, {title: "ROWS OUT", right: true}, {title: "BYTES IN", right: true}, {title: "BYTES OUT", right: true},
+		{title: "SHUFFLED", right: true}, {title: "SPILLED", right: true}, {title: "TIME", right: true}, {title: "OPERATORS"},
+	}
+	for i := range stages {
+		s := &stages[i]
+		for k, cell := range stageCells(s) {
+			table[k].cells = append(table[k].cells, cell)
+		}
+	}
+	names := table[len(table)-1]
+	room := summaryColumns
+	for _, c := range table[:len(table)-1] {
+		if wide := c.width(); wide > 0 {
+			room -= wide + 2
+		}
+	}
+	for i, name := range names.cells {
+		names.cells[i] = shorten(name, max(room, minName))
+	}
+	return table
+}
+
+// stageCells returns a stage's line; a stage that never started has no figures.
+func stageCells(s *Stage) []string {
+	cells := make([]string, 11)
+	cells[0], cells[10] = strconv.Itoa(s.ID), clean(s.Name)
+	if !s.started() {
+		return cells
+	}
+	m := &s.Metrics
+	cells[1] = tasks(s)
+	if s.Attempts > s.Tasks {
+		cells[2] = strconv.Itoa(s.Attempts)
+	}
+	cells[3], cells[4] = quantity(m.RowsIn), quantity(m.RowsOut)
+	for i, n := range []int64{m.BytesIn, m.BytesOut, m.ShuffleBytes, m.SpilledBytes} {
+		if n > 0 {
+			cells[5+i] = size(n)
+		}
+	}
+	cells[9] = duration(s.Seconds)
+	return cells
+}
+
+// tasks returns how many tasks a stage has, and how many of them are completed where it isn't all.
+func tasks(s *Stage) string {
+	if s.ended() {
+		return strconv.Itoa(s.Tasks)
+	}
+	return fmt.Sprintf("%d/%d", s.Completed, s.Tasks)
+}
+
+// whole returns the line about the job as a whole.
+func whole(j *Job) string {
+	var words []string
+	switch j.State {
+	case Waiting, Running:
+		words = append(words, fmt.Sprintf("%s for %s", j.State, duration(j.Seconds)))
+	case Succeeded:
+		words = append(words, "succeeded in "+duration(j.Seconds))
+	default:
+		words = append(words, fmt.Sprintf("%s after %s", j.State, duration(j.Seconds)))
+	}
+	if j.InputBytes > 0 {
+		words = append(words, "read "+size(j.InputBytes))
+	}
+	if s := speed(j.InputBytes, j.Seconds); s != "" {
+		words = append(words, s)
+		if j.Parallelism > 0 {
+			words = append(words, fmt.Sprintf("%s per core on %s", speed(j.InputBytes, j.Seconds*float64(j.Parallelism)), several(strconv.Itoa(j.Parallelism), "core")))
+		}
+	}
+	if j.CPUSeconds > 0 {
+		words = append(words, "CPU time "+duration(j.CPUSeconds))
+	}
+	if j.PeakMemoryBytes > 0 {
+		words = append(words, "peak memory "+size(j.PeakMemoryBytes))
+	}
+	return strings.Join(words, ", ")
+}
+
+// counterTable shows every digit: the counters are the user's, who may compare them.
+func counterTable(counters map[string]int64) []*column {
+	names, values := &column{}, &column{right: true}
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		names.cells = append(names.cells, clean(name))
+		values.cells = append(values.cells, exact(counters[name]))
+	}
+	return []*column{names, values}
+}
+
+func outputTable(outputs []Output) []*column {
+	table := []*column{{}, {right: true}, {right: true}, {right: true}}
+	for _, o := range outputs {
+		cells := []string{clean(o.Path), several(strconv.Itoa(o.Parts), "part"), several(quantity(o.Rows), "row"), size(o.Bytes)}
+		for i, cell := range cells {
+			table[i].cells = append(table[i].cells, cell)
+		}
+	}
+	return table
+}
