@@ -1,0 +1,112 @@
+package shuffle
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch/frame"
+	"fletch/engine/coro"
+)
+
+// Reader reads blocks of one exchange, those of one partition after those of the one before. While its caller works on
+// a piece of a file, the next piece is on its way. It belongs to one coroutine.
+type Reader struct {
+	c      *coro.Coroutine
+	schema *arrow.Schema
+	walk   walker              // belongs to ahead while that is not nil
+	ahead  *coro.Future[piece] // the call of walk.next that is under way
+	piece  piece               // its frames are what is left of it
+	rows   int64               // read of the current block
+	err    error               // sticky
+}
+
+// errReaderClosed is what a Reader says after Close.
+var errReaderClosed = errors.New("shuffle reader is closed")
+
+// Next returns the next record, and io.EOF after the last. The caller owns the record; its memory is on the Go heap and
+// never reused, so that strings in it may be kept. An output that is missing, damaged or cut is a LostError.
+func (r *Reader) Next() (arrow.Record, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	rec, err := r.next()
+	r.err = err
+	return rec, err
+}
+
+func (r *Reader) next() (arrow.Record, error) {
+	for len(r.piece.frames) == 0 {
+		var err error
+		if r.piece, err = r.fetch(); err != nil {
+			return nil, err
+		}
+	}
+	p := &r.piece
+	f := p.frames[0]
+	p.frames = p.frames[1:]
+	rec, err := r.decode(f)
+	if err != nil {
+		return nil, err
+	}
+	r.rows += rec.NumRows()
+	if p.last && len(p.frames) == 0 {
+		if r.rows != p.rows {
+			rec.Release()
+			return nil, r.walk.lost(*p, fmt.Errorf("its block has %d rows, written were %d", r.rows, p.rows))
+		}
+		r.rows = 0
+	}
+	return rec, nil
+}
+
+// fetch returns the next piece and sends for the one behind it.
+func (r *Reader) fetch() (piece, error) {
+	if r.ahead == nil {
+		if !r.walk.needsIO() {
+			return r.walk.next()
+		}
+		r.ahead = coro.Go(r.c, r.walk.next)
+	}
+	p, err := coro.Await(r.c, r.ahead)
+	if err != nil {
+		return piece{}, err
+	}
+	r.ahead = nil
+	if r.walk.needsIO() {
+		r.ahead = coro.Go(r.c, r.walk.next)
+	}
+	return p, nil
+}
+
+// decode verifies and decodes a frame. One that is damaged in a file is read once more: what was wrong with the memory
+// or the way may be right by then, what is wrong on the disk stays so.
+func (r *Reader) decode(f located) (arrow.Record, error) {
+	rec, err := frame.Decode(f.bytes, r.schema)
+	if err == nil {
+		return rec, nil
+	}
+	p := r.piece
+	if p.path == "" {
+		return nil, r.walk.lost(p, err)
+	}
+	return coro.Await(r.c, coro.Go(r.c, func() (arrow.Record, error) {
+		var rec arrow.Record
+		b, err := readAgain(r.walk.store.files, p.path, f.offset, len(f.bytes))
+		if err == nil {
+			rec, err = frame.Decode(b, r.schema)
+		}
+		if err != nil {
+			return nil, r.walk.lost(p, fmt.Errorf("%s: frame at byte %d, read twice: %w", p.path, f.offset, err))
+		}
+		return rec, nil
+	}))
+}
+
+// Close ends the Reader. What it has under way ends by itself and holds nothing.
+func (r *Reader) Close() error {
+	r.err = errReaderClosed
+	r.piece = piece{}
+	return nil
+}

@@ -1,0 +1,284 @@
+package shuffle
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch/frame"
+	"fletch/engine/batch/gather"
+	"fletch/engine/coro"
+	"fletch/engine/plan"
+)
+
+// arenaBytes is how much a Writer collects, frames that the budget refused, before it spills them.
+const arenaBytes = 1 << 20
+
+// errEnded is what a Writer says after Commit or Discard.
+var errEnded = errors.New("shuffle writer has been committed or discarded")
+
+// Writer writes the shuffle output of one attempt, to any number of exchanges. It belongs to one coroutine and ends in
+// Commit or Discard. After an error only Discard is of use.
+type Writer struct {
+	store   *Store
+	c       *coro.Coroutine
+	attempt string
+	ports   []*Port
+	file    dataFile
+	err     error // sticky
+
+	buffered int64  // the capacity of the builders of all ports
+	held     int64  // taken from the Store's budget, for the frames in memory
+	arena    []byte // where frames are encoded, and those stay until the next spill that the budget refused
+	spilled  bool
+	metrics  plan.Metrics
+}
+
+// Port returns the Writer's way into an exchange, once for each.
+func (w *Writer) Port(exchange int, schema *arrow.Schema, partitions int) (*Port, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	if partitions < 1 {
+		return nil, fmt.Errorf("shuffle: exchange %d has %d partitions", exchange, partitions)
+	}
+	for _, p := range w.ports {
+		if p.exchange == exchange {
+			return nil, fmt.Errorf("shuffle: exchange %d has its port already", exchange)
+		}
+	}
+	first, err := gather.NewBuilder(schema)
+	if err != nil {
+		return nil, fmt.Errorf("shuffle: exchange %d: %w", exchange, err)
+	}
+	p := &Port{
+		writer:     w,
+		exchange:   exchange,
+		schema:     schema,
+		frameBytes: w.store.config.frameBytes(partitions),
+		source:     gather.NewSource(schema),
+		encoder:    frame.NewEncoder(schema),
+		blocks:     make([]block, partitions),
+	}
+	p.blocks[0].builder = first
+	w.ports = append(w.ports, p)
+	return p, nil
+}
+
+// Metrics returns what has been written so far: rows, bytes of frames, and the bytes of files among them.
+func (w *Writer) Metrics() plan.Metrics { return w.metrics }
+
+// Commit makes the output readable as a whole and returns its sizes by partition. An error leaves the Writer for Discard.
+func (w *Writer) Commit() ([]plan.ShuffleOutput, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	out, err := w.finish()
+	if err == nil {
+		err = w.store.commit(w, out)
+	}
+	if err != nil {
+		w.err = fmt.Errorf("commit shuffle output: %w", err)
+		return nil, w.err
+	}
+	sizes := make([]plan.ShuffleOutput, len(w.ports))
+	for i, p := range w.ports {
+		sizes[i] = plan.ShuffleOutput{Exchange: p.exchange, Bytes: p.sizes()}
+	}
+	slices.SortFunc(sizes, func(a, b plan.ShuffleOutput) int { return cmp.Compare(a.Exchange, b.Exchange) })
+	w.end()
+	return sizes, nil
+}
+
+// finish encodes what the builders hold and brings all frames to where they stay.
+func (w *Writer) finish() (*output, error) {
+	for _, p := range w.ports {
+		for i := range p.blocks {
+			if err := w.encode(p, &p.blocks[i]); err != nil {
+				return nil, err
+			}
+			w.free(&p.blocks[i])
+		}
+	}
+	if !w.spilled && len(w.arena) == 0 {
+		return w.inMemory(), nil
+	}
+	if err := w.spill(); err != nil {
+		return nil, err
+	}
+	index := index{attempt: w.attempt}
+	for _, p := range w.ports {
+		x := exchangeIndex{exchange: p.exchange}
+		for i := range p.blocks {
+			x.partitions = append(x.partitions, p.blocks[i].extents)
+		}
+		index.exchanges = append(index.exchanges, x)
+	}
+	tail := index.appendTo(nil, w.file.size)
+	if err := do(w.c, func() error { return w.file.commit(tail) }); err != nil {
+		return nil, err
+	}
+	w.metrics.SpilledBytes = w.file.size
+	return &output{attempt: w.attempt, path: w.file.final}, nil
+}
+
+// inMemory returns the output of a Writer that spilled nothing. It takes over the budget that the Writer holds.
+func (w *Writer) inMemory() *output {
+	out := &output{attempt: w.attempt, held: w.held, memory: map[int][]memoryBlock{}}
+	for _, p := range w.ports {
+		blocks := make([]memoryBlock, len(p.blocks))
+		for i := range blocks {
+			blocks[i] = memoryBlock{frames: p.blocks[i].frames, rows: p.blocks[i].frameRows}
+		}
+		out.memory[p.exchange] = blocks
+	}
+	w.held = 0
+	return out
+}
+
+// Discard removes everything that the Writer has written. After Commit it does nothing, so that it may be deferred.
+func (w *Writer) Discard() error {
+	if w.err == errEnded {
+		return nil
+	}
+	w.letGo()
+	if w.file.f != nil {
+		// Joined and not awaited: also a cancelled coroutine cleans up behind itself.
+		remove := coro.Go(w.c, func() (struct{}, error) { return struct{}{}, w.file.remove() })
+		if _, err := coro.Join(w.c, remove); err != nil {
+			return fmt.Errorf("discard shuffle output: %w", err) // the Store's Close tries again
+		}
+	}
+	w.store.forget(w)
+	w.end()
+	return nil
+}
+
+// letGo returns what the Writer holds of the Store's memory.
+func (w *Writer) letGo() {
+	w.store.budget.give(w.held)
+	w.held = 0
+}
+
+// end drops the Writer's memory and refuses further use.
+func (w *Writer) end() {
+	w.err = errEnded
+	for _, p := range w.ports {
+		p.blocks = nil
+	}
+	w.ports, w.arena = nil, nil
+}
+
+// encode makes the rows of b a frame: in memory if the budget grants that, else in the arena, to be spilled.
+func (w *Writer) encode(p *Port, b *block) error {
+	if b.builder == nil || b.builder.Rows() == 0 {
+		return nil
+	}
+	start := len(w.arena)
+	var err error
+	if w.arena, err = p.encoder.Append(w.arena, b.builder.Record()); err != nil {
+		return err
+	}
+	encoded := w.arena[start:]
+	n := int64(len(encoded))
+	b.frameRows += int64(b.builder.Rows())
+	b.bytes += n
+	b.builder.Reset()
+	w.metrics.BytesOut += n
+	w.metrics.ShuffleBytes += n
+	if w.store.budget.take(n) {
+		w.held += n
+		w.arena = w.arena[:start]
+		b.frames = append(b.frames, bytes.Clone(encoded))
+		return nil
+	}
+	b.frames = append(b.frames, encoded)
+	if w.held > 0 || len(w.arena) >= arenaBytes {
+		return w.spill()
+	}
+	return nil
+}
+
+// spill writes all frames to the file, as one segment, and gives back the memory that they took.
+func (w *Writer) spill() error {
+	w.spilled = true
+	var chunks [][]byte
+	end := w.file.size
+	for _, p := range w.ports {
+		for i := range p.blocks {
+			b := &p.blocks[i]
+			if len(b.frames) == 0 {
+				continue
+			}
+			e := newExtent(end, b.frames, b.frameRows)
+			end += e.length()
+			chunks = append(chunks, b.frames...)
+			chunks = append(chunks, frame.AppendEnd(nil, int64(len(b.frames)), b.frameRows))
+			b.extents = append(b.extents, e)
+			b.frames, b.frameRows = nil, 0
+		}
+	}
+	if err := do(w.c, func() error { return w.file.append(chunks) }); err != nil {
+		return fmt.Errorf("spill shuffle output: %w", err)
+	}
+	w.metrics.SpilledBytes = w.file.size
+	w.letGo()
+	w.arena = w.arena[:0]
+	if cap(w.arena) > 4*arenaBytes {
+		w.arena = nil
+	}
+	return nil
+}
+
+// relieve brings the builders down to half of what they may hold together, largest first.
+func (w *Writer) relieve() error {
+	type candidate struct {
+		port  *Port
+		block *block
+	}
+	var full []candidate
+	for _, p := range w.ports {
+		for i := range p.blocks {
+			switch b := &p.blocks[i]; {
+			case b.builder == nil:
+			case b.builder.Rows() == 0:
+				w.free(b)
+			default:
+				full = append(full, candidate{p, b})
+			}
+		}
+	}
+	slices.SortFunc(full, func(a, b candidate) int { return cmp.Compare(b.block.capacity, a.block.capacity) })
+	for _, c := range full {
+		if w.buffered <= w.store.config.BufferBytes/2 {
+			return nil
+		}
+		if err := w.encode(c.port, c.block); err != nil {
+			return err
+		}
+		w.free(c.block)
+	}
+	return nil
+}
+
+// free lets go of the memory of b's builder, which is empty.
+func (w *Writer) free(b *block) {
+	if b.builder != nil {
+		b.builder.Free()
+		w.buffered -= b.capacity
+		b.capacity = 0
+	}
+}
+
+// do runs fn, which uses the caller's memory and files, on an I/O goroutine. It returns after fn has, even if the
+// coroutine is cancelled or unwound meanwhile.
+func do(c *coro.Coroutine, fn func() error) error {
+	call := coro.Go(c, func() (struct{}, error) { return struct{}{}, fn() })
+	defer coro.Join(c, call)
+	_, err := coro.Await(c, call)
+	return err
+}

@@ -1,0 +1,248 @@
+package shuffle
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"fletch/engine/batch/frame"
+	"fletch/engine/coro"
+	"fletch/fault"
+)
+
+func TestConfig(t *testing.T) {
+	_, err := NewStore(Config{MemoryBytes: -1})
+	if err == nil || !strings.Contains(err.Error(), "Dir is missing") || !strings.Contains(err.Error(), "must not be negative") {
+		t.Errorf("error is %v, want one that names both problems", err)
+	}
+	var c Config
+	c.setDefaults()
+	for partitions, want := range map[int]int64{1: 1 << 20, 32: 256 << 10, 1000: 64 << 10} {
+		if got := c.frameBytes(partitions); got != want {
+			t.Errorf("frames of %d partitions have %d bytes, want %d", partitions, got, want)
+		}
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	sched := startScheduler(t)
+	s := newStore(t, Config{})
+	err := sched.run(func(c *coro.Coroutine) error {
+		for _, name := range []string{"", "..", ".hidden", "a/b", `a\b`, "a\x00"} {
+			if _, err := s.NewWriter(c, name); err == nil {
+				t.Errorf("an attempt may be named %q", name)
+			}
+		}
+		w, err := s.NewWriter(c, "a")
+		if err != nil {
+			return err
+		}
+		if _, err := s.NewWriter(c, "a"); err == nil {
+			t.Error("two writers write one attempt")
+		}
+		port, err := w.Port(1, pairs, 2)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Port(1, pairs, 2); err == nil {
+			t.Error("an exchange has two ports")
+		}
+		if _, err := w.Port(2, pairs, 0); err == nil {
+			t.Error("an exchange has no partition")
+		}
+		dates := arrow.NewSchema([]arrow.Field{{Name: "day", Type: arrow.FixedWidthTypes.Date32}}, nil)
+		if _, err := w.Port(2, dates, 1); err == nil {
+			t.Error("a column of dates is taken")
+		}
+		rec, parts := record(rows(3, 2))
+		if err := port.Write(rec, parts[:2]); err == nil {
+			t.Error("a row without a partition is taken")
+		}
+		parts[1] = 2
+		if err := port.Write(rec, parts); err == nil || !strings.Contains(err.Error(), "row 1 belongs to partition 2 of 2") {
+			t.Errorf("error is %v", err)
+		}
+		if _, err := w.Commit(); err == nil {
+			t.Error("a writer commits what it has failed to write")
+		}
+		if err := w.Discard(); err != nil {
+			return err
+		}
+		if _, err := w.Commit(); !errors.Is(err, errEnded) {
+			t.Errorf("error is %v, want %v", err, errEnded)
+		}
+		_, err = write(c, s, "a", rows(3, 2), 3, 2) // the name is free again
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	if _, err := s.NewWriter(nil, "b"); !errors.Is(err, ErrClosed) {
+		t.Errorf("error is %v, want ErrClosed", err)
+	}
+}
+
+// After every write, the builders hold no more than they may, however the rows are spread.
+func TestBuildersStayInTheirBudget(t *testing.T) {
+	sched := startScheduler(t)
+	const budget, partitions = 100_000, 50
+	s := newStore(t, Config{BufferBytes: budget, MemoryBytes: math.MaxInt64})
+	err := sched.run(func(c *coro.Coroutine) error {
+		w, err := s.NewWriter(c, "a")
+		if err != nil {
+			return err
+		}
+		port, err := w.Port(1, pairs, partitions)
+		if err != nil {
+			return err
+		}
+		all := rows(40_000, partitions)
+		for i := range all { // a few partitions get most of it
+			if i%3 > 0 {
+				all[i].partition = uint32(i % 4)
+			}
+		}
+		for chunk := range slices.Chunk(all, 500) {
+			rec, parts := record(chunk)
+			if err := port.Write(rec, parts); err != nil {
+				return err
+			}
+			var held int64
+			for i := range port.blocks {
+				if b := port.blocks[i].builder; b != nil {
+					held += b.Capacity()
+				}
+			}
+			if held != w.buffered || held > budget {
+				return fmt.Errorf("the builders hold %d bytes, counted are %d, allowed %d", held, w.buffered, budget)
+			}
+		}
+		if _, err := w.Commit(); err != nil {
+			return err
+		}
+		for p := range partitions {
+			got, err := read(c, s, []string{"a"}, p, p+1)
+			if err != nil || !slices.Equal(got, of(all, p)) {
+				return fmt.Errorf("partition %d came back changed, error %v", p, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+}
+
+// Rows of megabytes are cut out of their batches, and one that is larger than a step has a frame of its own.
+func TestLargeRows(t *testing.T) {
+	sched := startScheduler(t)
+	s := newStore(t, Config{MemoryBytes: 3 << 20})
+	var all []row
+	for i, n := range []int{10, 3 << 20, 20, 5 << 20, 30, 2 << 20, 2 << 20, 2 << 20, 40} {
+		all = append(all, row{key: strings.Repeat("x", n), value: int64(i)})
+	}
+	err := sched.run(func(c *coro.Coroutine) error {
+		if _, err := write(c, s, "a", all, len(all), 1); err != nil {
+			return err
+		}
+		got, err := read(c, s, []string{"a"}, 0, 1)
+		if !slices.Equal(got, of(all, 0)) {
+			t.Errorf("read %v", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+}
+
+// A row that no frame can hold is the user's to mend. Its pages are never touched.
+func TestRowLargerThanAFrame(t *testing.T) {
+	sched := startScheduler(t)
+	s := newStore(t, Config{})
+	schema := arrow.NewSchema([]arrow.Field{{Name: "value", Type: arrow.BinaryTypes.Binary}}, nil)
+	data := array.NewData(arrow.BinaryTypes.Binary, 1, []*memory.Buffer{
+		nil,
+		memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, frame.MaxBytes})),
+		memory.NewBufferBytes(make([]byte, frame.MaxBytes)),
+	}, nil, 0, 0)
+	err := sched.run(func(c *coro.Coroutine) error {
+		w, err := s.NewWriter(c, "a")
+		if err != nil {
+			return err
+		}
+		defer w.Discard()
+		port, err := w.Port(1, schema, 1)
+		if err != nil {
+			return err
+		}
+		return port.Write(array.NewRecord(schema, []arrow.Array{array.MakeFromData(data)}, 1), []uint32{0})
+	})
+	if fault.ClassOf(err) != fault.User || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("error is %v of class %v, want a user error", err, fault.ClassOf(err))
+	}
+	closeStore(t, s)
+}
+
+// What a discarded, a removed and an unfinished attempt hold is given back.
+func TestBudgetIsGivenBack(t *testing.T) {
+	sched := startScheduler(t)
+	s := newStore(t, Config{MemoryBytes: 1 << 20, FrameBytes: 100})
+	err := sched.run(func(c *coro.Coroutine) error {
+		if _, err := write(c, s, "kept", rows(100, 2), 10, 2); err != nil {
+			return err
+		}
+		kept := s.used()
+		if kept == 0 {
+			t.Error("a committed output takes nothing of the budget")
+		}
+		for _, attempt := range []string{"discarded", "unfinished"} {
+			w, err := s.NewWriter(c, attempt)
+			if err != nil {
+				return err
+			}
+			port, err := w.Port(1, pairs, 2)
+			if err != nil {
+				return err
+			}
+			rec, parts := record(rows(100, 2))
+			if err := port.Write(rec, parts); err != nil {
+				return err
+			}
+			if s.used() == kept {
+				t.Error("frames take nothing of the budget")
+			}
+			if attempt == "unfinished" {
+				break
+			}
+			for range 2 {
+				if err := w.Discard(); err != nil {
+					return err
+				}
+			}
+			if s.used() != kept {
+				t.Errorf("%d bytes are taken after a discard, want %d", s.used(), kept)
+			}
+		}
+		for range 2 {
+			if err := s.Remove("kept"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+}
