@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -72,18 +73,20 @@ type Dataset[T any] struct {
 // Job returns the job that the dataset belongs to.
 func (d Dataset[T]) Job() *Job { return d.job }
 
-// add appends an operator whose records are of type T; it fills in what every node has.
-func add[T any](j *Job, op *exec.Operator) Dataset[T] {
+// add appends an operator whose records are of type T; it fills in what every node has. Of wrong, the first error is a
+// mistake of the operator; the one that its type may give comes last, as it often follows from another.
+func add[T any](j *Job, op *exec.Operator, wrong ...error) Dataset[T] {
 	if j == nil {
 		panic(fmt.Sprintf("engine: %s (%s) is given a dataset or a job that is the zero value", op.Op, caller()))
 	}
 	op.ID, op.Site = len(j.ops), caller()
 	op.Tee = exec.Tee[T]
 	codec, err := batch.CodecOf[T]()
-	if err != nil {
-		j.mistake(op, err)
-	} else {
+	if err == nil {
 		op.Type = describe(codec.Schema())
+	}
+	if err = cmp.Or(append(wrong, err)...); err != nil {
+		j.mistake(op, err)
 	}
 	j.ops = append(j.ops, op)
 	return Dataset[T]{job: j, node: op.ID, codec: codec}

@@ -48,10 +48,10 @@ type aggregation[T, K, V, A, U any] struct {
 }
 
 func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[T, K, V, A, U], opts []Option) Dataset[U] {
-	op := exchange[U](in.job, in.node, a.op, plan.Shuffle{Partitioning: plan.ByHash, Combine: true, Ordered: true}, opts)
+	codec, keyer, err := keyedTypes[K, A]()
+	op := exchange[U](in.job, in.node, a.op, plan.Shuffle{Partitioning: plan.ByHash, Combine: true, Ordered: true}, opts, err)
 	j, node := in.job, op.node
 	j.require(node, a.given, "the function is nil")
-	codec, keyer := keyedTypes[K, A](j, node)
 	x := exec.Keyed[K, V, A]{Node: node, Codec: codec, Keyer: keyer, Fold: a.fold}
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
 		return exec.Combine(t, port, partitions, x, a.split)
@@ -69,27 +69,23 @@ func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[T, K, V, A, U], o
 }
 
 // exchange adds an operator that moves records between tasks.
-func exchange[U any](j *Job, input int, name string, x plan.Shuffle, opts []Option) Dataset[U] {
+func exchange[U any](j *Job, input int, name string, x plan.Shuffle, opts []Option, wrong ...error) Dataset[U] {
 	for _, o := range opts {
 		o(&x)
 	}
-	return add[U](j, &exec.Operator{Node: plan.Node{Kind: plan.Exchange, Op: name, Inputs: []int{input}, Exchange: &x}})
+	return add[U](j, &exec.Operator{Node: plan.Node{Kind: plan.Exchange, Op: name, Inputs: []int{input}, Exchange: &x}}, wrong...)
 }
 
-// keyedTypes compiles what is moved and how keys are compared; where that fails the job gets an error.
-func keyedTypes[K, V any](j *Job, node int) (*batch.Codec[KV[K, V]], func() *batch.Keyer[K]) {
+// keyedTypes compiles what is moved and how keys are compared.
+func keyedTypes[K, V any]() (*batch.Codec[KV[K, V]], func() *batch.Keyer[K], error) {
+	if _, err := batch.KeyerOf[K](); err != nil {
+		return nil, nil, err
+	}
 	codec, err := batch.CodecOf[KV[K, V]]()
-	if err == nil {
-		_, err = batch.KeyerOf[K]()
-	}
-	if err != nil {
-		j.mistake(j.ops[node], err)
-		return nil, nil
-	}
 	return codec, func() *batch.Keyer[K] {
-		k, _ := batch.KeyerOf[K]() // it compiled before
+		k, _ := batch.KeyerOf[K]() // it compiled above
 		return k
-	}
+	}, err
 }
 
 func parts[K, V any](kv KV[K, V]) (K, V) { return kv.Key, kv.Value }
@@ -223,10 +219,10 @@ func GroupByKey[K, V, U any](in Dataset[KV[K, V]], f func(K, iter.Seq[V]) iter.S
 }
 
 func groupByKey[K, V, U any](in Dataset[KV[K, V]], name string, f func(K, iter.Seq[V]) iter.Seq[U], opts []Option) Dataset[U] {
-	op := exchange[U](in.job, in.node, name, plan.Shuffle{Partitioning: plan.ByHash, Ordered: true}, opts)
+	codec, keyer, err := keyedTypes[K, V]()
+	op := exchange[U](in.job, in.node, name, plan.Shuffle{Partitioning: plan.ByHash, Ordered: true}, opts, err)
 	j, node := in.job, op.node
 	j.require(node, f != nil, "the function is nil")
-	codec, keyer := keyedTypes[K, V](j, node)
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
 		return exec.Scatter(t, port, partitions, codec, keyer(), parts[K, V])
 	}

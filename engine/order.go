@@ -63,13 +63,11 @@ func compileOrder[T any](orders []Order[T]) (exec.OrderKey[T], error) {
 // TopN returns the first n records in the given order, in that order: TopN(counts, 10, Desc(count), Asc(word)). Of equal
 // records the ones that stand earlier in the input come first.
 func TopN[T any](in Dataset[T], n int, orders ...Order[T]) Dataset[T] {
-	op := exchange[T](in.job, in.node, "TopN", plan.Shuffle{Partitioning: plan.ByNothing, Partitions: 1, Combine: true, Ordered: true}, nil)
+	_, err := compileOrder(orders)
+	op := exchange[T](in.job, in.node, "TopN", plan.Shuffle{Partitioning: plan.ByNothing, Partitions: 1, Combine: true, Ordered: true}, nil, err)
 	j, node := in.job, op.node
 	j.require(node, n >= 0, "the number of records, %d, is negative", n)
 	j.require(node, len(orders) > 0, "no order is given; use Asc or Desc")
-	if _, err := compileOrder(orders); err != nil {
-		j.mistake(j.ops[node], err)
-	}
 	key := func(t *exec.Task) exec.OrderKey[T] {
 		order, _ := compileOrder(orders) // it compiled before
 		return func(dst []byte, rec *T) []byte {

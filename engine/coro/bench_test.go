@@ -1,6 +1,7 @@
 package coro_test
 
 import (
+	"iter"
 	"runtime"
 	"testing"
 
@@ -30,27 +31,39 @@ func BenchmarkYield(b *testing.B) {
 	})
 }
 
-// BenchmarkYieldAmong is the same with 100 coroutines that take turns.
+// BenchmarkYieldAmong is one yield with the resume that follows it where 100 coroutines take turns.
 func BenchmarkYieldAmong(b *testing.B) {
+	const others = 99
 	inCoroutine(b, func(c *coro.Coroutine) {
-		b.ReportAllocs()
-		stop := false
-		s := c.Scheduler()
-		for range 99 {
-			s.Spawn(coro.Spec{}, func(c *coro.Coroutine) error {
-				for !stop {
+		over := false
+		for range others {
+			c.Scheduler().Spawn(coro.Spec{}, func(c *coro.Coroutine) error {
+				for !over {
 					c.Yield()
 				}
 				return nil
 			})
 		}
+		rounds := 0
 		for b.Loop() {
-			for range 1 {
+			if rounds++; rounds%(others+1) == 0 {
 				c.Yield()
 			}
 		}
-		stop = true
+		over = true
 	})
+}
+
+// BenchmarkPull is the limit: the two switches of an iterator that does nothing.
+func BenchmarkPull(b *testing.B) {
+	next, stop := iter.Pull(func(yield func(struct{}) bool) {
+		for yield(struct{}{}) {
+		}
+	})
+	defer stop()
+	for b.Loop() {
+		next()
+	}
 }
 
 // BenchmarkSpawn is a coroutine from its creation to its end.

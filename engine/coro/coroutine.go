@@ -52,9 +52,6 @@ type Coroutine struct {
 	forced bool  // it is unwound by force where it gives up next
 }
 
-// unwinding is the panic that unwinds a coroutine by force.
-type unwinding struct{}
-
 // Spawn creates a coroutine and makes it ready. It may be called from anywhere, at any time; once the context of Run has
 // ended, the coroutine is done already, with ErrStopped.
 func (s *Scheduler) Spawn(spec Spec, entry func(*Coroutine) error) *Coroutine {

@@ -28,8 +28,8 @@
 // # Order
 //
 // Ready coroutines stand in queues by job and stage. Among jobs, the one with the least virtual runtime (time used on
-// runners) is next; a job that is new or comes back starts at the minimum of those that are there, so that it neither
-// collects credit by being away nor pays for long for what it used while nobody else was. Within a job later stages
+// runners) is next; a job that is new or comes back starts at the minimum of those that are there, so that it can
+// neither starve them with the time it was away, nor be starved for what it used while they were. Within a job later stages
 // come before earlier ones, so that what has been made is consumed before more is made; within a queue the order is
 // first in, first out. A coroutine that polls in a loop of Yield therefore keeps the earlier stages of its job from
 // running: await a future instead.

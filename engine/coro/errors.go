@@ -44,6 +44,11 @@ func rescue(returned *bool, err *error) {
 	}
 }
 
+// unwinding is the panic that unwinds a coroutine by force.
+type unwinding struct{}
+
+func (unwinding) Error() string { return "coroutine is unwound, as its scheduler ends" }
+
 // StuckError is the error of Run if something did not end within the grace. What is named still runs or waits.
 type StuckError struct {
 	Grace time.Duration

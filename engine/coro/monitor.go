@@ -38,31 +38,29 @@ func (s *Scheduler) watch() (pause time.Duration, reports []report) {
 		s.mu.asleep = true
 		s.mu.awake.Wait()
 	}
-	quantum, blockedAfter := s.config.Quantum, s.config.BlockedAfter
+	blockedAfter := s.config.BlockedAfter
 	if s.mu.phase >= draining {
 		blockedAfter = min(blockedAfter, s.config.Grace/4) // so that the others have a runner on which to unwind
 	}
+	quantum := min(s.config.Quantum, blockedAfter)
 	pause = quantum
 	now := s.now()
 	for i, r := range s.mu.runners {
 		if r.current == nil {
 			continue
 		}
-		elapsed := time.Duration(now - r.start)
-		if elapsed >= quantum && !r.raised {
+		switch running := time.Duration(now - r.start); {
+		case !r.raised && running < quantum:
+			pause = min(pause, quantum-running)
+		case !r.raised:
 			r.raised = true
 			r.current.flag.Store(true)
-		}
-		if elapsed >= blockedAfter {
-			reports = append(reports, report{name: r.current.name, running: elapsed})
+		case running < blockedAfter:
+			pause = min(pause, blockedAfter-running)
+		default:
+			reports = append(reports, report{name: r.current.name, running: running})
 			s.mu.runners[i] = s.replaceLocked(r, now)
-			continue
 		}
-		deadline := blockedAfter
-		if !r.raised {
-			deadline = min(quantum, blockedAfter)
-		}
-		pause = min(pause, deadline-elapsed)
 	}
 	return pause, reports
 }

@@ -34,9 +34,10 @@ func (r *ring[T]) pop(random *rand.Rand) T {
 	if random != nil {
 		at = (r.head + random.IntN(r.count)) & mask
 	}
+	var none T
 	v := r.items[at]
 	r.items[at] = r.items[r.head]
-	clear(r.items[r.head : r.head+1])
+	r.items[r.head] = none
 	r.head = (r.head + 1) & mask
 	r.count--
 	return v
@@ -72,10 +73,10 @@ func (j *job) stage(stage int) *stageQueue {
 type runQueue struct {
 	jobs map[string]*job // those with live coroutines
 	heap []*job          // those with ready coroutines; the least used first
-	// floor is the virtual runtime of the job picked last, which had the least; it never falls. A job that enters the
-	// heap is lifted to it, and lowered to at most maxLead above it.
-	floor   int64
-	maxLead int64
+	// floor is the greatest virtual runtime of a job that was picked, and each had the least of all at its time. A job
+	// that enters the heap is lifted to it: time that it was away for is no credit. It cannot stand far above: what it
+	// has used since it was picked, at or below the floor, is one turn on each runner.
+	floor int64
 }
 
 // join counts a new coroutine in and returns its queue.
@@ -108,7 +109,7 @@ func (q *runQueue) push(c *Coroutine) {
 	c.queue.ready.push(c)
 	j.ready++
 	if j.ready == 1 {
-		j.used = min(max(j.used, q.floor), q.floor+q.maxLead)
+		j.used = max(j.used, q.floor)
 		j.index = len(q.heap)
 		q.heap = append(q.heap, j)
 		q.up(j.index)

@@ -44,9 +44,12 @@ func (r *runner) run() {
 // waits. Both are nil if the runner is to end. Calls are for runners with a seed only.
 func (r *runner) turn() (*Coroutine, *call) {
 	s := r.scheduler
-	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if r.againLocked() {
+		return r.current, nil
+	}
+	now := s.now()
 	if r.current != nil {
 		r.settleLocked(now)
 	}
@@ -69,6 +72,14 @@ func (r *runner) turn() (*Coroutine, *call) {
 	}
 }
 
+// againLocked reports whether a coroutine that has yielded goes on as if it had not, as nobody else is ready. The clock
+// is not read for it: it is charged when it stops, and no later than at the first turn after its flag is up.
+func (r *runner) againLocked() bool {
+	c, s := r.current, r.scheduler
+	return c != nil && c.want == ready && len(s.mu.queue.heap) == 0 && !c.flag.Load() &&
+		!r.surplus && s.mu.random == nil && s.mu.phase < closing
+}
+
 // settleLocked puts a coroutine that has given up the runner where it wants to be, or where it has to be.
 func (r *runner) settleLocked(now int64) {
 	c, s := r.current, r.scheduler
@@ -82,6 +93,9 @@ func (r *runner) settleLocked(now int64) {
 	}
 	c.state = ready
 	s.mu.queue.push(c)
+	if r.surplus {
+		s.mu.work.Signal() // this runner does not pick it, as any other would
+	}
 	s.lingerLocked()
 }
 
