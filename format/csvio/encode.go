@@ -3,7 +3,6 @@ package csvio
 import (
 	"encoding/base64"
 	"strconv"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +16,7 @@ import (
 // newEncoder returns the encoder of a column whose nulls are seen to. What CSV writes as JSON does is left to jsontext.
 func newEncoder(f arrow.Field) jsontext.Encoder {
 	f.Nullable = false
-	switch t := f.Type.(type) {
+	switch f.Type.(type) {
 	case *arrow.StringType:
 		return &text{}
 	case *arrow.BinaryType:
@@ -32,10 +31,8 @@ func newEncoder(f arrow.Field) jsontext.Encoder {
 		return &jsontext.Times{Name: f.Name}
 	case arrow.ListLikeType:
 		return &list{json: jsontext.Compile(f)}
-	default:
-		_ = t
-		return jsontext.Compile(f)
 	}
+	return jsontext.Compile(f)
 }
 
 type text struct{ column *array.String }
@@ -87,26 +84,27 @@ var special = [256]bool{',': true, '"': true, '\n': true, '\r': true}
 // appendField appends a field, in quotes where it needs them: as encoding/csv does it, also where it begins with a
 // space, and where it is \. alone, which ends the data of a PostgreSQL COPY.
 func appendField[S string | []byte](dst []byte, field S) []byte {
-	quotes := 0
-	quoted := false
-	for i := range len(field) {
-		if special[field[i]] {
-			quoted = true
-			if field[i] == '"' {
-				quotes++
-			}
-		}
-	}
-	if !quoted && !beginsWithSpace(field) && string(field) != `\.` {
+	if !needsQuotes(field) {
 		return append(dst, field...)
 	}
 	dst = append(dst, '"')
-	if quotes == 0 {
-		dst = append(dst, field...)
-	} else {
-		dst = append(dst, strings.ReplaceAll(string(field), `"`, `""`)...)
+	done := 0
+	for i := range len(field) {
+		if field[i] == '"' {
+			dst = append(append(dst, field[done:i]...), '"')
+			done = i
+		}
 	}
-	return append(dst, '"')
+	return append(append(dst, field[done:]...), '"')
+}
+
+func needsQuotes[S string | []byte](field S) bool {
+	for i := range len(field) {
+		if special[field[i]] {
+			return true
+		}
+	}
+	return beginsWithSpace(field) || string(field) == `\.`
 }
 
 func beginsWithSpace[S string | []byte](field S) bool {

@@ -72,10 +72,8 @@ func (t *table) column(f arrow.Field, prefix string, above []*nulls) branch {
 	if fields, ok := structOf(f); ok {
 		return t.fields(f, prefix+f.Name+".", fields, above)
 	}
-	inner, boxed := jsontext.Boxed(f)
-	own := &nulls{}
-	above = append(above[:len(above):len(above)], own)
-	if boxed {
+	own, above := nullsOf(f, above)
+	if inner, ok := jsontext.Boxed(f); ok {
 		within := t.column(inner, prefix, above)
 		return func(c arrow.Array) {
 			own.reset(c)
@@ -93,8 +91,7 @@ func (t *table) column(f arrow.Field, prefix string, above []*nulls) branch {
 
 // fields adds the cells of a struct's fields.
 func (t *table) fields(f arrow.Field, prefix string, fields []arrow.Field, above []*nulls) branch {
-	own := &nulls{}
-	above = append(above[:len(above):len(above)], own)
+	own, above := nullsOf(f, above)
 	var within []branch
 	for _, field := range fields {
 		within = append(within, t.column(field, prefix, above))
@@ -105,6 +102,15 @@ func (t *table) fields(f arrow.Field, prefix string, fields []arrow.Field, above
 			b(c.(*array.Struct).Field(i)) // cut to the struct's own rows
 		}
 	}
+}
+
+// nullsOf returns the nulls of a column, and adds them to those above where it can have any.
+func nullsOf(f arrow.Field, above []*nulls) (*nulls, []*nulls) {
+	own := &nulls{}
+	if f.Nullable {
+		above = append(above[:len(above):len(above)], own)
+	}
+	return own, above
 }
 
 func (n *nulls) reset(c arrow.Array) {
