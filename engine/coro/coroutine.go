@@ -12,8 +12,8 @@ type state uint8
 const (
 	ready state = iota
 	running
-	awaiting // parked until it is woken, by a future or by Cancel
-	joining  // parked until it is woken by a future; Cancel does not count
+	awaiting // parked until a future or Cancel wakes it
+	joining  // parked as well; cancelled or not, it parks again until its future is complete
 	done
 )
 
@@ -101,9 +101,7 @@ func (c *Coroutine) cancelLocked(cause error) {
 	}
 	c.cause.Store(&cause)
 	c.flag.Store(true)
-	if c.state != joining {
-		c.wakeLocked()
-	}
+	c.wakeLocked()
 }
 
 // wakeLocked makes a parked coroutine ready. What runs looks for itself before it parks, or is kept from parking.

@@ -98,7 +98,7 @@ func TestDeafCoroutineIsUnwound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := serve(t, coro.Config{Runners: 1, Grace: time.Second})
+				s := newScheduler(t, coro.Config{Runners: 1, Grace: time.Second})
 				joined := false
 				c := spawn(s, "deaf", func(c *coro.Coroutine) error {
 					slow := coro.Go(c, func() (int, error) { time.Sleep(900 * time.Millisecond); return 1, nil })
@@ -111,11 +111,14 @@ func TestDeafCoroutineIsUnwound(t *testing.T) {
 						deaf(c)
 					}
 				})
-				t.Cleanup(func() {
-					if err := result(c); !errors.Is(err, context.Canceled) || !joined {
-						t.Errorf("got %v, joined %v", err, joined)
-					}
-				})
+				end := run(s)
+				synctest.Wait()
+				if err := end(); err != nil {
+					t.Error(err)
+				}
+				if err := result(c); !errors.Is(err, context.Canceled) || !joined {
+					t.Errorf("got %v, joined %v", err, joined)
+				}
 			})
 		})
 	}
