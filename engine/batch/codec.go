@@ -104,6 +104,9 @@ func (c *Codec[T]) NewBuilder(mem memory.Allocator) *Builder[T] {
 
 // Append adds rows, which are copied. After an error the builder holds a part of them and can only be released.
 func (b *Builder[T]) Append(rows []T) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	base := unsafe.Pointer(unsafe.SliceData(rows))
 	var zero T
 	for i, f := range b.codec.fields {
@@ -198,6 +201,9 @@ func (d *Decoder[T]) Len() int { return d.rows }
 
 // Read decodes len(rows) rows, beginning at row from.
 func (d *Decoder[T]) Read(rows []T, from int) {
+	if len(rows) == 0 {
+		return
+	}
 	base := unsafe.Pointer(unsafe.SliceData(rows))
 	var zero T
 	for i, f := range d.codec.fields {

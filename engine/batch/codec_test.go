@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"go.uber.org/goleak"
@@ -194,5 +195,29 @@ func TestForeignSchemaIsRefused(t *testing.T) {
 	defer rec.Release()
 	if err := codec.NewDecoder().Reset(rec); err == nil {
 		t.Error("a record of ints was taken for one of strings")
+	}
+}
+
+// TestEmptyStringIsNoView guards against a view that begins where its buffer ends: the garbage collector would take it
+// for a pointer to the next object.
+func TestEmptyStringIsNoView(t *testing.T) {
+	codec, err := batch.CodecOf[string]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := codec.NewBuilder(memory.NewGoAllocator())
+	if err := b.Append([]string{"full", ""}); err != nil {
+		t.Fatal(err)
+	}
+	rec := b.Record()
+	defer rec.Release()
+	d := codec.NewDecoder()
+	if err := d.Reset(rec); err != nil {
+		t.Fatal(err)
+	}
+	var got [2]string
+	d.Read(got[:], 0)
+	if got != [2]string{"full", ""} || unsafe.StringData(got[1]) != nil {
+		t.Errorf("got %q, the empty one at %p", got, unsafe.StringData(got[1]))
 	}
 }

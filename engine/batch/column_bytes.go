@@ -102,7 +102,12 @@ func (r *stringReader) read(base unsafe.Pointer, stride uintptr, from, n int) {
 	bytes := unsafe.Pointer(unsafe.SliceData(r.data))
 	start := offsets[0]
 	for i, end := range offsets[1:] {
-		*(*string)(unsafe.Add(base, uintptr(i)*stride)) = unsafe.String((*byte)(unsafe.Add(bytes, start)), int(end-start))
+		s := (*string)(unsafe.Add(base, uintptr(i)*stride))
+		if end == start {
+			*s = "" // a view could point behind the buffer, at memory of another object
+		} else {
+			*s = unsafe.String((*byte)(unsafe.Add(bytes, start)), int(end-start))
+		}
 		start = end
 	}
 }

@@ -2,7 +2,6 @@ package gather
 
 import (
 	"math"
-	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 )
@@ -29,7 +28,7 @@ func (c *binary) append(src *view, rows []uint32) {
 	if at+size > math.MaxInt32 {
 		panic("gather: a builder outgrows 32-bit offsets")
 	}
-	c.values = slices.Grow(c.values, size+shortBytes)
+	c.values = grow(c.values, size+shortBytes)
 	values, from := c.values[:cap(c.values)], src.values
 	offsets := growOffsets(&c.offsets, len(rows))
 	for i, r := range rows {
@@ -52,7 +51,7 @@ func growOffsets(offsets *[]int32, n int) []int32 {
 		*offsets = append(*offsets, 0)
 	}
 	have := len(*offsets)
-	*offsets = slices.Grow(*offsets, n)[:have+n]
+	*offsets = grow(*offsets, n)[:have+n]
 	return (*offsets)[have:]
 }
 

@@ -1,8 +1,6 @@
 package gather
 
 import (
-	"slices"
-
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -47,7 +45,7 @@ func (b *bitmap) fill(n int) {
 // grow makes room for n more bits, zero ones.
 func (b *bitmap) grow(n int) {
 	have, want := len(b.bits), (b.n+n+7)/8
-	b.bits = slices.Grow(b.bits, want-have)[:want]
+	b.bits = grow(b.bits, want-have)[:want]
 	clear(b.bits[have:])
 }
 

@@ -1,7 +1,6 @@
 package gather
 
 import (
-	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -19,7 +18,7 @@ func (c *fixed[W]) append(src *view, rows []uint32) {
 	var w W
 	values := unsafe.Slice((*W)(unsafe.Pointer(unsafe.SliceData(src.values))), len(src.values)/int(unsafe.Sizeof(w)))
 	have := len(c.values)
-	c.values = slices.Grow(c.values, len(rows))[:have+len(rows)]
+	c.values = grow(c.values, len(rows))[:have+len(rows)]
 	out := c.values[have:]
 	for i, r := range rows {
 		out[i] = values[r]

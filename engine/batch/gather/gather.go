@@ -12,6 +12,7 @@ package gather
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 )
@@ -53,4 +54,13 @@ func supported(name string, dt arrow.DataType) error {
 		return fmt.Errorf("column %s: type %s cannot be moved between partitions", name, dt)
 	}
 	return nil
+}
+
+// grow makes room for n more elements. It doubles what is there, as append does with short slices only: a builder grows
+// to some ten thousand values, and in steps of a quarter each would be moved four times on the way.
+func grow[E any](s []E, n int) []E {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return slices.Grow(s, max(n, 2*cap(s)-len(s)))
 }
