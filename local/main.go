@@ -12,8 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"syscall"
-
-	"golang.org/x/term"
+	"time"
 
 	"fletch/engine"
 	"fletch/engine/exec"
@@ -123,9 +122,14 @@ func explain(ctx context.Context, w io.Writer, job *engine.Job, config Config) e
 
 // show runs the job with progress on standard error and the result where the configuration says.
 func show(ctx context.Context, job *engine.Job, config Config) error {
-	progress := report.NewProgress(os.Stderr, progressOptions(config))
+	display := report.DisplayOf(os.Stderr)
+	progress := report.NewProgress(os.Stderr, display)
 	config.Log = slog.New(slog.NewTextHandler(progress, nil))
-	out, err := run(ctx, job, config, progress.Update)
+	watch := func(j report.Job) { progress.Update(time.Now(), j) }
+	if config.Quiet {
+		watch = nil
+	}
+	out, err := run(ctx, job, config, watch)
 	progress.Done()
 	if config.JSON {
 		return errors.Join(err, report.JSON(os.Stdout, out))
@@ -144,5 +148,3 @@ func printError(w io.Writer, err error) {
 		fmt.Fprintf(w, "\n%s", op.Stack)
 	}
 }
-
-var _ = term.IsTerminal

@@ -15,10 +15,10 @@ import (
 func (l *loop) view() report.Job {
 	job := l.job()
 	if job == nil {
-		return report.Job{ID: l.id, Name: l.graph.Job, State: state.Waiting.String()}
+		return report.Job{ID: l.id, Name: l.graph.Job, State: report.State(state.Waiting.String())}
 	}
 	out := report.Job{
-		ID: l.id, Name: job.Name(), State: job.Status.String(), Parallelism: l.config.Parallelism,
+		ID: l.id, Name: job.Name(), State: report.State(job.Status.String()), Parallelism: l.config.Parallelism,
 		Seconds: time.Since(l.started).Seconds(), CPUSeconds: (cpuTime() - l.startedCPU).Seconds(), PeakMemoryBytes: peakMemory(),
 	}
 	for _, s := range job.Stages {
