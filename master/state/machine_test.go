@@ -1,0 +1,344 @@
+package state
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"fletch/engine/plan"
+	"fletch/fault"
+)
+
+// shapes are the jobs of the random tests.
+var shapes = []string{
+	"read 1\nwrite 0",
+	"read 3\nshuffle 4 0\nwrite 1",
+	"read 2\nshuffle 3 0\nshuffle 2 1\nmap 2\nwrite 3\nwrite 1",
+	"read 2\nshuffle 2 0\nmap 0 1\nshuffle 1 2\nwrite 3\nwrite 2",
+	"read 0\nread 70\nmap 0 1\nwrite 2\nshuffle 2 2\nwrite 4",
+}
+
+// world drives one machine with random commands and checks each step.
+type world struct {
+	m         *Machine
+	now       time.Time
+	accepted  []Command
+	bytes     map[int][]int64 // by exchange: what first winners wrote
+	snapshots []snapshot
+}
+
+type snapshot struct {
+	job  *Job
+	text string
+}
+
+func TestRandomCommands(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{m: New(), now: time.Unix(1, 0).UTC(), bytes: make(map[int][]int64)}
+		g, splits := parseGraph(t, rapid.SampledFrom(shapes).Draw(t, "shape"))
+		w.apply(t, Submit{ID: "a", Graph: g, Splits: splits, Settings: Settings{MaxLost: rapid.IntRange(0, 9).Draw(t, "lost")}})
+		other, _ := w.m.Apply(Submit{ID: "b", Graph: g, Splits: splits})
+		for range rapid.IntRange(0, 120).Draw(t, "steps") {
+			w.apply(t, w.draw(t))
+		}
+		w.finish(t)
+		checkEnd(t, w.m.Job("a"))
+		ended := w.m.Job("a")
+		for _, c := range w.accepted {
+			if j, _ := w.m.Apply(c); j != ended {
+				t.Fatalf("%#v changed a job that has ended", c)
+			}
+		}
+		for _, s := range w.snapshots {
+			if text := fullText(s.job); text != s.text {
+				t.Fatalf("a snapshot has changed from\n%s\nto\n%s", s.text, text)
+			}
+		}
+		if w.m.Job("b") != other {
+			t.Fatal("another job has changed")
+		}
+	})
+}
+
+// draw draws a command of any kind, sensible or not.
+func (w *world) draw(t *rapid.T) Command {
+	kinds := []string{"commit", "commit", "commit", "commit", "commit", "commit", "fail", "lose", "plan", "plan", "publish", "published", "again", "end"}
+	w.now = w.now.Add(time.Second)
+	j := w.m.Job("a")
+	switch rapid.SampledFrom(kinds).Draw(t, "kind") {
+	case "commit":
+		return drawCommit(t, j, w.now)
+	case "fail":
+		class := rapid.SampledFrom([]fault.Class{fault.Retryable, fault.User, fault.Cancelled, fault.Fenced, fault.FetchFailed}).Draw(t, "class")
+		return Fail{Attempt: drawAttempt(t, j), Class: class, Message: "it broke", At: w.now}
+	case "lose":
+		c := Fail{Attempt: drawAttempt(t, j), Class: fault.FetchFailed, Message: "it is gone", At: w.now}
+		if task := j.task(c.Attempt); task != nil && j.Runnable(c.Attempt.Stage) {
+			if producers := j.Producers(c.Attempt.Stage); len(producers) > 0 {
+				c.Lost = rapid.SliceOfN(rapid.SampledFrom(producers), 1, 2).Draw(t, "lost")
+			}
+		}
+		return c
+	case "plan":
+		return Plan{Job: "a", Tasks: nextTasks(t, j), At: w.now}
+	case "publish":
+		return Publish{Job: "a", At: w.now}
+	case "published":
+		return Published{Job: "a", At: w.now}
+	case "end":
+		if rapid.IntRange(0, 9).Draw(t, "rarely") > 0 {
+			return Plan{Job: "a", At: w.now}
+		}
+		if rapid.Bool().Draw(t, "abort") {
+			return Abort{Job: "a", Class: fault.Permanent, Message: "no", At: w.now}
+		}
+		return Cancel{Job: "a", Reason: "no", At: w.now}
+	}
+	return rapid.SampledFrom(w.accepted).Draw(t, "again")
+}
+
+// drawAttempt draws an attempt: most often a current one of some task.
+func drawAttempt(t *rapid.T, j *Job) AttemptID {
+	id := AttemptID{Job: j.ID, Term: rapid.Uint64Range(1, 2).Draw(t, "term"), Number: rapid.Uint64Range(1, 5).Draw(t, "number")}
+	id.Stage = rapid.IntRange(0, len(j.Stages)-1).Draw(t, "stage")
+	id.Task = rapid.IntRange(0, j.Stages[id.Stage].Len()).Draw(t, "task")
+	if task := j.task(id); task != nil {
+		id.StageAttempt = max(0, task.StageAttempt-rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "behind"))
+	}
+	return id
+}
+
+func drawCommit(t *rapid.T, j *Job, now time.Time) Commit {
+	id := drawAttempt(t, j)
+	r := fittingResult(j, id, nil)
+	for i := range r.Shuffles {
+		n := len(r.Shuffles[i].Bytes)
+		r.Shuffles[i].Bytes = rapid.SliceOfN(rapid.Int64Range(0, 5<<20), n, n).Draw(t, "bytes")
+	}
+	return Commit{Attempt: id, Result: r, At: now}
+}
+
+// apply applies a command twice and checks the change against what the command may do.
+func (w *world) apply(t *rapid.T, c Command) {
+	before := w.m.Job("a")
+	resent := w.wasAccepted(c)
+	j, err := w.m.Apply(c)
+	again, err2 := w.m.Apply(c)
+	if j != again || fmt.Sprint(err) != fmt.Sprint(err2) {
+		t.Fatalf("%#v: %v, applied again: %v", c, err, err2)
+	}
+	if resent && j != before {
+		t.Fatalf("%#v changed the job when it came again", c)
+	}
+	if err != nil && j != before {
+		t.Fatalf("%#v was refused, but it changed the job: %v", c, err)
+	}
+	if err == nil && !resent {
+		w.accepted = append(w.accepted, c)
+	}
+	if before != nil && j != before {
+		w.checkStep(t, before, j, c)
+	}
+	w.checkJob(t, j)
+	w.snapshots = append(w.snapshots, snapshot{j, fullText(j)})
+}
+
+func (w *world) wasAccepted(c Command) bool {
+	for _, a := range w.accepted {
+		if reflect.DeepEqual(a, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkStep checks what happened to each task.
+func (w *world) checkStep(t *rapid.T, before, after *Job, c Command) {
+	if before.Status.Ended() || after.Status < before.Status {
+		t.Fatalf("%#v took the job from %s to %s", c, before.Status, after.Status)
+	}
+	for i, s := range before.Stages {
+		for was := range s.Tasks() {
+			now := after.Stages[i].Task(was.Index)
+			commit, committed := c.(Commit)
+			fail, failed := c.(Fail)
+			switch {
+			case was.Committed && now.Committed:
+				if was != now {
+					t.Fatalf("%#v changed a committed task", c)
+				}
+			case was.Committed:
+				if !failed || now.StageAttempt != was.StageAttempt+1 || !strings.Contains(fmt.Sprint(fail.Lost), was.Winner.String()) {
+					t.Fatalf("%#v took %s its win", c, was.Winner)
+				}
+			case now.Committed:
+				if !committed || commit.Attempt != now.Winner || now.StageAttempt != was.StageAttempt {
+					t.Fatalf("%#v made %s win", c, now.Winner)
+				}
+				if now.StageAttempt == 0 {
+					w.measure(commit.Result.Shuffles)
+				}
+			}
+		}
+	}
+}
+
+func (w *world) measure(outputs []plan.ShuffleOutput) {
+	for _, out := range outputs {
+		if w.bytes[out.Exchange] == nil {
+			w.bytes[out.Exchange] = make([]int64, len(out.Bytes))
+		}
+		for p, b := range out.Bytes {
+			w.bytes[out.Exchange][p] += b
+		}
+	}
+}
+
+// checkJob checks a snapshot's invariants.
+func (w *world) checkJob(t *rapid.T, j *Job) {
+	for _, s := range j.Stages {
+		committed := 0
+		var metrics plan.Metrics
+		for task := range s.Tasks() {
+			if task.Committed {
+				committed++
+				metrics.Add(task.Metrics)
+			}
+			won := task.Winner != AttemptID{}
+			if won != task.Committed || won && task.Winner.StageAttempt != task.StageAttempt || task.failed(task.Winner) != nil {
+				t.Fatalf("task %+v", task)
+			}
+			if len(task.Failures) > 5 {
+				t.Fatalf("%d failures", len(task.Failures))
+			}
+		}
+		if s.Committed != committed || s.Metrics != metrics || s.Complete() != (committed == s.Len() && s.Len() > 0) || s.Complete() == s.Finished.IsZero() {
+			t.Fatalf("stage %d has %d tasks committed with %+v: %+v", s.ID, committed, metrics, s)
+		}
+		if s.bytes != nil && !reflect.DeepEqual(s.bytes, w.bytes[s.Root]) {
+			t.Fatalf("exchange %d has %v bytes, want %v", s.Root, s.bytes, w.bytes[s.Root])
+		}
+		if j.Decided && !s.Complete() {
+			t.Fatalf("the commit is decided, but stage %d is not complete", s.ID)
+		}
+	}
+	if j.Duty != j.duty() || j.Status.Ended() == j.Finished.IsZero() || (j.Failure != nil) != (j.Status == Failed || j.Status == Cancelled) {
+		t.Fatalf("job %+v", j)
+	}
+	if active := len(w.m.Active()); j.Status.Ended() && active > 1 {
+		t.Fatalf("%d jobs are active", active)
+	}
+}
+
+// finish brings the job to its end by paying its duties and committing what can run.
+func (w *world) finish(t *rapid.T) {
+	number := uint64(100)
+	for j := w.m.Job("a"); !j.Status.Ended(); j = w.m.Job("a") {
+		if number++; number > 1000 {
+			t.Fatalf("the job does not end: %s", fullText(j))
+		}
+		switch j.Duty {
+		case DutyPlan:
+			w.apply(t, Plan{Job: "a", Tasks: nextTasks(t, j), At: w.now})
+		case DutyCommit:
+			w.apply(t, Publish{Job: "a", At: w.now})
+		case DutyPublish:
+			w.apply(t, Published{Job: "a", At: w.now})
+		default:
+			task := firstRunnable(j)
+			if task == nil {
+				t.Fatalf("no duty and nothing to run: %s", fullText(j))
+			}
+			id := AttemptID{Job: "a", Stage: task.Stage, StageAttempt: task.StageAttempt, Task: task.Index, Term: 3, Number: number}
+			w.apply(t, Commit{Attempt: id, Result: fittingResult(j, id, nil), At: w.now})
+		}
+	}
+}
+
+func firstRunnable(j *Job) *Task {
+	for i, s := range j.Stages {
+		if task := s.NextPending(0); task != nil && j.Runnable(i) {
+			return task
+		}
+	}
+	return nil
+}
+
+// checkEnd checks that a job that has succeeded publishes each part of each task's winner once and in order.
+func checkEnd(t *rapid.T, j *Job) {
+	if j.Status != Succeeded {
+		return
+	}
+	want := make(map[int][]string)
+	for i, s := range j.Stages {
+		if !s.Complete() {
+			t.Fatalf("the job has succeeded without stage %d", i)
+		}
+		for task := range s.Tasks() {
+			lo, hi := task.Lo, task.Hi
+			if task.Split != nil {
+				lo, hi = task.Index, task.Index+1
+			}
+			for _, out := range s.Outputs {
+				for p := lo; p < hi && j.Graph.Nodes[out].Kind == plan.Sink; p++ {
+					want[out] = append(want[out], fmt.Sprintf("%s-%d-%d", task.Winner, out, p))
+				}
+			}
+		}
+	}
+	have := make(map[int][]string)
+	for sink, parts := range j.Parts() {
+		for _, p := range parts {
+			have[sink] = append(have[sink], p.Name)
+		}
+	}
+	if !reflect.DeepEqual(have, want) {
+		t.Fatalf("parts %v, want %v", have, want)
+	}
+}
+
+func fullText(j *Job) string {
+	var b strings.Builder
+	showJob(&b, j)
+	fmt.Fprintf(&b, "%d %v %v %+v %v %v %v", j.Duty, j.Decided, j.Failure, j.Facts(), j.Parts(), j.Counters(), j.Metrics())
+	return b.String()
+}
+
+// TestSnapshotsAreReadWhileCommandsApply is for the race detector.
+func TestSnapshotsAreReadWhileCommandsApply(t *testing.T) {
+	m := New()
+	g, splits := parseGraph(t, "read 300\nshuffle 3 0\nwrite 1")
+	j, err := m.Apply(Submit{ID: "a", Graph: g, Splits: splits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshots := make(chan *Job, 1) // closed by this test after the last command
+	joined := make(chan struct{})   // closed by the reader
+	go func() {
+		defer close(joined)
+		for j := range snapshots {
+			fullText(j)
+		}
+	}()
+	j, _ = m.Apply(Plan{Job: "a", Tasks: nextTasks(t, j)})
+	for i := range 300 {
+		id := AttemptID{Job: "a", Task: i, Term: 1, Number: 1}
+		if i%3 == 0 {
+			_, _ = m.Apply(Fail{Attempt: id, Message: "broke"})
+			id.Number++
+		}
+		snapshots <- j
+		if j, err = m.Apply(Commit{Attempt: id, Result: fittingResult(j, id, nil)}); err != nil {
+			t.Error(err)
+		}
+	}
+	close(snapshots)
+	<-joined
+	if j.Duty != DutyPlan {
+		t.Errorf("duty %d after the last commit", j.Duty)
+	}
+}
