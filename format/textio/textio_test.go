@@ -1,0 +1,123 @@
+package textio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"fletch/engine"
+	"fletch/engine/coro"
+	"fletch/engine/exec"
+	"fletch/engine/plan"
+)
+
+// inTask runs f as an attempt does: on a coroutine, with I/O goroutines beside it.
+func inTask(t *testing.T, f func(*exec.Task) error) error {
+	t.Helper()
+	s, err := coro.New(coro.Config{Runners: 1, IO: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1) // Run's result
+	go func() { ended <- s.Run(ctx) }()
+	c := s.Spawn(coro.Spec{Name: "test"}, func(c *coro.Coroutine) error {
+		return f(&exec.Task{Context: ctx, Coroutine: c, MaxLineBytes: 1 << 20})
+	})
+	<-c.Done()
+	cancel()
+	<-ended
+	return c.Err()
+}
+
+// Both formats of lines, through the operators that a job is made of.
+func TestReadAndWrite(t *testing.T) {
+	dir := t.TempDir()
+	text := sample()
+	var files []plan.FileRange
+	for name, content := range map[string][]byte{"a.txt": text, "b.gz": zip(t, ".gz", text), "c.txt": nil} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, plan.FileRange{Path: path, Length: int64(len(content)), Size: int64(len(content))})
+	}
+	job := engine.NewJob("copy")
+	Write(Read(job, dir), filepath.Join(dir, "out"))
+	graph, err := job.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := graph.Nodes; len(n) != 2 || n[0].Op != "textio.Read" || n[1].Op != "textio.Write" || n[1].Sink.Suffix != ".txt" {
+		t.Errorf("graph %+v", n)
+	}
+	var out bytes.Buffer
+	err = inTask(t, func(task *exec.Task) error {
+		r, err := job.Program()[0].Open(task, plan.Split{Files: files})
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		w, err := job.Program()[1].Encode(task, &out)
+		if err != nil {
+			return err
+		}
+		for {
+			rec, err := r.Next()
+			if err == io.EOF {
+				return w.Close()
+			}
+			if err != nil {
+				return err
+			}
+			if err := w.Write(rec); err != nil {
+				return err
+			}
+			rec.Release()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := bytes.Repeat(text, 2); !bytes.Equal(out.Bytes(), want) {
+		t.Errorf("copied %d bytes, want %d", out.Len(), len(want))
+	}
+}
+
+// A reader that is closed while it reads ahead lets the read finish before it closes the file.
+func TestCloseWhileReading(t *testing.T) {
+	stop := errors.New("stop")
+	err := inTask(t, func(task *exec.Task) error {
+		for _, name := range []string{"ahead", "ahead.zst"} {
+			content := sample()
+			if filepath.Ext(name) != "" {
+				content = zip(t, ".zst", content)
+			}
+			r := newReader(task.Context, []plan.FileRange{put(name, content)}, 1<<20, beside(task.Coroutine))
+			rec, err := r.Next()
+			if err != nil {
+				return err
+			}
+			rec.Release()
+			if err := r.Close(); err != nil {
+				return err
+			}
+		}
+		r := newReader(task.Context, []plan.FileRange{put("cancelled", sample())}, 1<<20, beside(task.Coroutine))
+		task.Coroutine.Cancel(stop)
+		for {
+			rec, err := r.Next()
+			if err != nil {
+				return errors.Join(err, r.Close())
+			}
+			rec.Release()
+		}
+	})
+	if !errors.Is(err, stop) && err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
