@@ -2,10 +2,12 @@ package report
 
 import "time"
 
-// A rate is taken over the last rateSpan; its samples are rateStep apart.
+// A rate is taken over the last rateSpan, or what there is of it, but no less than minRateSpan; its samples are rateStep
+// apart.
 const (
-	rateSpan = 4 * time.Second
-	rateStep = 250 * time.Millisecond
+	rateSpan    = 4 * time.Second
+	minRateSpan = time.Second
+	rateStep    = 250 * time.Millisecond
 )
 
 // meter measures how fast one stage reads.
@@ -33,13 +35,16 @@ func (m *meter) add(now time.Time, bytes int64) {
 	}
 }
 
-// speed returns the rate of the last seconds; that of the whole stage when it has ended or has only begun.
+// speed returns the rate of the last seconds; that of the whole stage when it has ended or there is too little to tell.
 func (m *meter) speed(s *Stage) string {
 	n := len(m.samples)
-	if s.ended() || n < 2 {
+	if s.ended() || n == 0 || m.samples[n-1].at.Sub(m.samples[0].at) < minRateSpan {
 		return speed(s.Metrics.BytesIn, s.Seconds)
 	}
 	first, last := m.samples[0], m.samples[n-1]
+	if last.bytes == 0 {
+		return ""
+	}
 	if first.bytes == last.bytes {
 		return digits(0) + " MB/s"
 	}

@@ -70,7 +70,7 @@ func (p *plain) stage(b *bytes.Buffer, now time.Time, s *Stage) {
 func (p *plain) facts(s *Stage, known *progression) string {
 	words := []string{several(strconv.Itoa(s.Tasks), "task")}
 	if !s.ended() {
-		words[0] = fmt.Sprintf("%d/%d tasks", s.Completed, s.Tasks)
+		words[0] = ofTasks(s.Completed, s.Tasks) + " tasks"
 	}
 	words = append(words, several(quantity(s.Metrics.RowsIn), "row"))
 	if read := s.Metrics.BytesIn; read > 0 {

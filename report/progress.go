@@ -9,8 +9,7 @@ import (
 
 // Progress shows how one job goes. It is safe for concurrent use, so that log lines may come from anywhere.
 type Progress struct {
-	display Display
-	mu      struct {
+	mu struct {
 		sync.Mutex
 		w      io.Writer
 		view   view
@@ -30,13 +29,17 @@ type view interface {
 // NewProgress returns a Progress that writes to w: bars on a terminal, plain lines elsewhere. Errors of w are of no
 // consequence to the job and are ignored.
 func NewProgress(w io.Writer, d Display) *Progress {
-	p := &Progress{display: d}
+	p := &Progress{}
 	p.mu.w = w
-	p.mu.view = newPlain(d)
+	if d.Size == nil {
+		p.mu.view = newPlain(d)
+	} else {
+		p.mu.view = newBars(d)
+	}
 	return p
 }
 
-// Update shows the job as it is now. Times that go backwards are not shown.
+// Update shows the job as it is now. Call it several times a second, and once more when the job has ended.
 func (p *Progress) Update(now time.Time, j Job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -24,7 +24,7 @@ func Summary(w io.Writer, j Job) {
 	}
 	fmt.Fprintf(w, "\n%s\n", whole(&j))
 	if j.Error != "" {
-		fmt.Fprintf(w, "\nerror: %s\n", strings.ReplaceAll(strings.TrimRight(j.Error, "\n"), "\n", "\n  "))
+		io.WriteString(w, "\n"+failure(j.Error))
 	}
 	if len(j.Counters) > 0 {
 		io.WriteString(w, "\ncounters\n")
@@ -57,7 +57,7 @@ func stageTable(stages []Stage) []*column {
 		}
 	}
 	for i, name := range names.cells {
-		names.cells[i] = shorten(name, max(room, minName))
+		names.cells[i] = unicodeGlyphs.shorten(name, max(room, minName))
 	}
 	return table
 }
@@ -71,7 +71,7 @@ func stageCells(s *Stage) []string {
 	}
 	m := &s.Metrics
 	cells[1] = tasks(s)
-	if s.Attempts > s.Tasks {
+	if s.Attempts > s.Completed+s.Running {
 		cells[2] = strconv.Itoa(s.Attempts)
 	}
 	cells[3], cells[4] = quantity(m.RowsIn), quantity(m.RowsOut)
@@ -89,7 +89,7 @@ func tasks(s *Stage) string {
 	if s.ended() {
 		return strconv.Itoa(s.Tasks)
 	}
-	return fmt.Sprintf("%d/%d", s.Completed, s.Tasks)
+	return ofTasks(s.Completed, s.Tasks)
 }
 
 // whole returns the line about the job as a whole.
@@ -119,6 +119,18 @@ func whole(j *Job) string {
 		words = append(words, "peak memory "+size(j.PeakMemoryBytes))
 	}
 	return strings.Join(words, ", ")
+}
+
+// failure returns the lines of an error, which may hold a stack trace.
+func failure(text string) string {
+	var b strings.Builder
+	before := "error: "
+	for l := range strings.Lines(strings.TrimSpace(text)) {
+		l = clean(strings.ReplaceAll(strings.TrimRight(l, " \t\r\n"), "\t", "    "))
+		b.WriteString(strings.TrimRight(before+l, " ") + "\n")
+		before = "  "
+	}
+	return b.String()
 }
 
 // counterTable shows every digit: the counters are the user's, who may compare them.

@@ -5,9 +5,6 @@ import (
 	"unicode"
 )
 
-// arrow stands between the operators of a stage's name.
-const arrow = " → "
-
 // clean replaces what would move the cursor or change colours: names come from users.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -63,21 +60,6 @@ func clip(s string, n int, mark string) string {
 		}
 	}
 	return s
-}
-
-// shorten fits a stage's name into n columns by leaving out operators between the first and the last ones.
-func shorten(name string, n int) string {
-	if columns(name) <= n {
-		return name
-	}
-	operators := strings.Split(name, arrow)
-	for from := 2; from < len(operators); from++ {
-		s := operators[0] + arrow + "…" + arrow + strings.Join(operators[from:], arrow)
-		if columns(s) <= n {
-			return s
-		}
-	}
-	return clip(name, n, "…")
 }
 
 // pad adds spaces up to n columns, behind s or before it.

@@ -39,7 +39,7 @@ func digits(value float64) string {
 	return strconv.FormatFloat(value, 'f', 0, 64)
 }
 
-// speed returns a rate in MB/s, whatever its magnitude, so that rates compare at a glance. No time gives no rate.
+// speed returns a rate in MB/s, whatever its magnitude, so that rates compare at a glance. Nothing in no time is no rate.
 func speed(bytes int64, seconds float64) string {
 	if bytes <= 0 || seconds <= 0 {
 		return ""
@@ -88,3 +88,6 @@ func several(number, noun string) string {
 	}
 	return number + " " + noun + "s"
 }
+
+// ofTasks returns how many tasks of how many are completed.
+func ofTasks(completed, tasks int) string { return fmt.Sprintf("%d/%d", completed, tasks) }
