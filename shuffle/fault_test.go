@@ -137,7 +137,7 @@ func TestMissingOutputs(t *testing.T) {
 				t.Errorf("class is %v", fault.ClassOf(err))
 			}
 		}
-		check("never", 1, ErrNoOutput.Error())
+		check("never", 1, errNoOutput.Error())
 		check("gone", 0, "no such file")
 		check("a", 0, `it is attempt "b"'s`)
 		r := s.NewReader(c, []string{"a"}, 2, pairs, 0, 1)

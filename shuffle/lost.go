@@ -8,8 +8,8 @@ import (
 	"fletch/fault"
 )
 
-// ErrNoOutput means that the Store has no committed output of an attempt.
-var ErrNoOutput = errors.New("no such output")
+// errNoOutput means that the Store has no committed output of an attempt.
+var errNoOutput = errors.New("no such output")
 
 // LostError means that a producer's output is gone or damaged: the producer runs again, the reader is not blamed. Its
 // class is fault.FetchFailed.

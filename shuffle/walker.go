@@ -48,7 +48,7 @@ func (w *walker) next() (piece, error) {
 	out := w.store.output(p.attempt)
 	switch {
 	case out == nil:
-		return piece{}, w.lost(p, ErrNoOutput)
+		return piece{}, w.lost(p, errNoOutput)
 	case out.memory == nil:
 		return w.open(p, out)
 	}

@@ -13,6 +13,7 @@ import (
 	"fletch/engine/batch/gather"
 	"fletch/engine/coro"
 	"fletch/engine/plan"
+	"fletch/fault"
 )
 
 // arenaBytes is how much a Writer collects, frames that the budget refused, before it spills them.
@@ -181,6 +182,9 @@ func (w *Writer) encode(p *Port, b *block) error {
 	start := len(w.arena)
 	var err error
 	if w.arena, err = p.encoder.Append(w.arena, b.builder.Record()); err != nil {
+		if errors.Is(err, frame.ErrTooLarge) {
+			err = fault.As(fault.User, err)
+		}
 		return err
 	}
 	encoded := w.arena[start:]
@@ -205,7 +209,6 @@ func (w *Writer) encode(p *Port, b *block) error {
 
 // spill writes all frames to the file, as one segment, and gives back the memory that they took.
 func (w *Writer) spill() error {
-	w.spilled = true
 	var chunks [][]byte
 	end := w.file.size
 	for _, p := range w.ports {
@@ -222,6 +225,10 @@ func (w *Writer) spill() error {
 			b.frames, b.frameRows = nil, 0
 		}
 	}
+	if len(chunks) == 0 {
+		return nil
+	}
+	w.spilled = true
 	if err := do(w.c, func() error { return w.file.append(chunks) }); err != nil {
 		return fmt.Errorf("spill shuffle output: %w", err)
 	}

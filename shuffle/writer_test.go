@@ -24,7 +24,7 @@ func TestConfig(t *testing.T) {
 	}
 	var c Config
 	c.setDefaults()
-	for partitions, want := range map[int]int64{1: 1 << 20, 32: 256 << 10, 1000: 64 << 10} {
+	for partitions, want := range map[int]int64{1: 1 << 20, 16: 128 << 10, 1000: 64 << 10} {
 		if got := c.frameBytes(partitions); got != want {
 			t.Errorf("frames of %d partitions have %d bytes, want %d", partitions, got, want)
 		}
@@ -85,8 +85,8 @@ func TestMisuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
-	if _, err := s.NewWriter(nil, "b"); !errors.Is(err, ErrClosed) {
-		t.Errorf("error is %v, want ErrClosed", err)
+	if _, err := s.NewWriter(nil, "b"); !errors.Is(err, errClosed) {
+		t.Errorf("error is %v, want %v", err, errClosed)
 	}
 }
 
