@@ -7,9 +7,11 @@ package limit
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -29,7 +31,7 @@ func Count(input, output string, cores int) (err error) {
 	if err != nil {
 		return fmt.Errorf("map %s: %w", input, err)
 	}
-	defer unmap()
+	defer func() { err = errors.Join(err, unmap()) }()
 	tables := countRanges(text, cores)
 	var group errgroup.Group
 	for i := range tables {
@@ -45,9 +47,9 @@ func Count(input, output string, cores int) (err error) {
 func countRanges(text []byte, cores int) []*table {
 	var next atomic.Int64
 	tables := make([]*table, cores)
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for i := range tables {
-		group.Go(func() error {
+		group.Go(func() {
 			counter := newCounter(text)
 			for {
 				lo := int(next.Add(rangeBytes)) - rangeBytes
@@ -57,10 +59,9 @@ func countRanges(text []byte, cores int) []*table {
 				counter.count(lineStart(text, lo), lineStart(text, lo+rangeBytes))
 			}
 			tables[i] = counter.table
-			return nil
 		})
 	}
-	_ = group.Wait() // no function fails
+	group.Wait()
 	return tables
 }
 
@@ -80,7 +81,7 @@ func lineStart(text []byte, at int) int {
 }
 
 // mapFile maps a file for reading. An empty file has nothing to map.
-func mapFile(path string) (text []byte, unmap func(), err error) {
+func mapFile(path string) (text []byte, unmap func() error, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -91,11 +92,11 @@ func mapFile(path string) (text []byte, unmap func(), err error) {
 		return nil, nil, err
 	}
 	if info.Size() == 0 {
-		return nil, func() {}, nil
+		return nil, func() error { return nil }, nil
 	}
 	text, err = unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, nil, err
 	}
-	return text, func() { _ = unix.Munmap(text) }, nil
+	return text, func() error { return unix.Munmap(text) }, nil
 }
