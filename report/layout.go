@@ -33,8 +33,8 @@ const gap = "  " // between two cells
 
 // The shares of the name and of the bar: at least the first as long as any fact is shown, more as the terminal is wider.
 const (
-	minNameColumns, goodNameColumns              = 20, 34
-	minBarColumns, goodBarColumns, maxBarColumns = 8, 20, 40
+	minNameColumns, goodNameColumns              = 20, 28
+	minBarColumns, goodBarColumns, maxBarColumns = 8, 16, 40
 )
 
 // layout returns the layout of lines of the given width.
