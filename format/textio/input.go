@@ -55,7 +55,7 @@ func (in *input) next(rest []byte) (block, error) {
 	for {
 		old, beyond := len(buf), in.pos >= in.end
 		if beyond && old == 0 {
-			return block{last: true}, nil // an empty range
+			return block{last: true}, nil
 		}
 		var last bool
 		var err error
@@ -66,13 +66,8 @@ func (in *input) next(rest []byte) (block, error) {
 			buf, old = in.skip(buf), 0
 		}
 		start := in.pos - int64(len(buf))
-		if beyond {
-			// What follows the line that began in the range is another's.
-			if i := bytes.IndexByte(buf[old:], '\n'); i >= 0 {
-				buf, last = buf[:old+i+1], true
-			}
-		} else if in.pos >= in.end {
-			last = last || len(buf) == 0 || buf[len(buf)-1] == '\n'
+		if i := bytes.IndexByte(buf[old:], '\n'); beyond && i >= 0 {
+			buf, last = buf[:old+i+1], true // what follows the line that began in the range is another's
 		}
 		if last {
 			return block{start: start, lines: buf, last: true}, nil

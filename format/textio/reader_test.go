@@ -259,8 +259,14 @@ func TestLongLines(t *testing.T) {
 func TestLongLineIsNotGathered(t *testing.T) {
 	in := put("huge", bytes.Repeat([]byte("x"), 64<<20))
 	r := newReader(context.Background(), []plan.FileRange{in}, 1<<20, now)
-	_, err := readAll(t, r)
+	_, err := r.Next()
 	wantError(t, err, fault.User, "test://huge:0: ")
+	if read := r.input.pos; read > 2<<20 {
+		t.Errorf("%d bytes were read of a line that is refused beyond 1 MiB", read)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func zip(t testing.TB, suffix string, texts ...[]byte) []byte {
