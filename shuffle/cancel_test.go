@@ -3,6 +3,7 @@ package shuffle
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 
 	"fletch/engine/coro"
@@ -13,25 +14,29 @@ var errCause = errors.New("somebody asked for the end")
 // A writer whose coroutine is cancelled in the middle of a write ends with the cause, after the write has ended, and
 // leaves nothing behind.
 func TestCancelledWriter(t *testing.T) {
-	sched := startScheduler(t)
+	sched := startRunners(t, 1)
 	s := newStore(t, Config{FrameBytes: 100})
 	writing, goOn := make(chan struct{}), make(chan struct{})
-	var ended bool
+	var ended atomic.Bool
 	s.files.create = func(path string) (io.WriteCloser, error) {
 		close(writing)
 		<-goOn
-		ended = true
+		ended.Store(true)
 		return osFiles.create(path)
 	}
 	c := sched.Spawn(coro.Spec{Name: "writer"}, func(c *coro.Coroutine) error {
 		_, err := write(c, s, "a", rows(60, 3), 10, 3)
-		if !ended {
+		if !ended.Load() {
 			t.Error("the writer came back while its I/O goroutine was at work")
 		}
 		return err
 	})
 	<-writing
 	c.Cancel(errCause)
+	// The only runner takes this one after the writer, which has therefore seen the cause when it has run.
+	if err := sched.run(func(*coro.Coroutine) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
 	close(goOn)
 	<-c.Done()
 	if err := c.Err(); !errors.Is(err, errCause) {

@@ -30,9 +30,11 @@ var pairs = arrow.NewSchema([]arrow.Field{
 // scheduler is a running scheduler.
 type scheduler struct{ *coro.Scheduler }
 
-func startScheduler(t testing.TB) scheduler {
+func startScheduler(t testing.TB) scheduler { return startRunners(t, 2) }
+
+func startRunners(t testing.TB, runners int) scheduler {
 	t.Helper()
-	s, err := coro.New(coro.Config{Runners: 2})
+	s, err := coro.New(coro.Config{Runners: runners})
 	if err != nil {
 		t.Fatal(err)
 	}

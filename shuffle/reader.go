@@ -15,7 +15,7 @@ import (
 type Reader struct {
 	c      *coro.Coroutine
 	schema *arrow.Schema
-	walk   walker              // belongs to ahead while that is not nil
+	walk   walker              // what moves in it belongs to ahead while that is not nil
 	ahead  *coro.Future[piece] // the call of walk.next that is under way
 	piece  piece               // its frames are what is left of it
 	rows   int64               // read of the current block

@@ -1,8 +1,6 @@
 package shuffle
 
-import (
-	"io"
-)
+import "io"
 
 // piece is a run of frames of one block.
 type piece struct {

@@ -145,7 +145,7 @@ func TestBuildersStayInTheirBudget(t *testing.T) {
 // Rows of megabytes are cut out of their batches, and one that is larger than a step has a frame of its own.
 func TestLargeRows(t *testing.T) {
 	sched := startScheduler(t)
-	s := newStore(t, Config{MemoryBytes: 3 << 20})
+	s := newStore(t, Config{MemoryBytes: math.MaxInt64})
 	var all []row
 	for i, n := range []int{10, 3 << 20, 20, 5 << 20, 30, 2 << 20, 2 << 20, 2 << 20, 40} {
 		all = append(all, row{key: strings.Repeat("x", n), value: int64(i)})
@@ -153,6 +153,11 @@ func TestLargeRows(t *testing.T) {
 	err := sched.run(func(c *coro.Coroutine) error {
 		if _, err := write(c, s, "a", all, len(all), 1); err != nil {
 			return err
+		}
+		for _, f := range s.output("a").memory[1][0].frames {
+			if len(f) > 5<<20+4096 {
+				t.Errorf("a frame has %d bytes, the longest row 5 MiB", len(f))
+			}
 		}
 		got, err := read(c, s, []string{"a"}, 0, 1)
 		if !slices.Equal(got, of(all, 0)) {
