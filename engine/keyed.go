@@ -37,24 +37,24 @@ type Aggregator[V, A, R any] interface {
 	Finish(acc A) R
 }
 
-// aggregation is what the keyed folds have in common: T is taken apart into K and V, V folded to A, and K with its A
-// finished to U.
-type aggregation[T, K, V, A, U any] struct {
+// aggregation is what the keyed folds have in common: values V of keys K are folded to A, and K with its A finished to U.
+type aggregation[K, V, A, U any] struct {
 	op     string
 	given  bool // the user's function is not nil
-	split  func(T) (K, V)
 	fold   exec.Fold[V, A]
 	finish func(K, *A) U
+	// write returns the writing side.
+	write func(t *exec.Task, port exec.Port, partitions int, x exec.Keyed[K, V, A]) exec.Stream
 }
 
-func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[T, K, V, A, U], opts []Option) Dataset[U] {
+func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[K, V, A, U], opts []Option) Dataset[U] {
 	codec, keyer, err := keyedTypes[K, A]()
 	op := exchange[U](in.job, in.node, a.op, plan.Shuffle{Partitioning: plan.ByHash, Combine: true, Ordered: true}, opts, err)
 	j, node := in.job, op.node
 	j.require(node, a.given, "the function is nil")
 	x := exec.Keyed[K, V, A]{Node: node, Codec: codec, Keyer: keyer, Fold: a.fold}
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
-		return exec.Combine(t, port, partitions, x, a.split)
+		return a.write(t, port, partitions, x)
 	}
 	ordered := j.ops[node].Exchange.Ordered
 	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
@@ -66,6 +66,21 @@ func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[T, K, V, A, U], o
 	}
 	j.ops[node].Moved = schemaOf(codec)
 	return op
+}
+
+// aggregatePairs aggregates the values of keys.
+func aggregatePairs[K, V, A, U any](in Dataset[KV[K, V]], a aggregation[K, V, A, U], opts []Option) Dataset[U] {
+	a.write = func(t *exec.Task, port exec.Port, partitions int, x exec.Keyed[K, V, A]) exec.Stream {
+		return exec.Combine(t, port, partitions, x, parts[K, V])
+	}
+	return aggregate(in, a, opts)
+}
+
+// aggregateKeys aggregates records that are all key.
+func aggregateKeys[K, A, U any](in Dataset[K], op string, fold exec.Fold[exec.None, A], finish func(K, *A) U, opts []Option) Dataset[U] {
+	return aggregate(in, aggregation[K, exec.None, A, U]{
+		op: op, given: true, fold: fold, finish: finish, write: exec.CombineKeys[K, A],
+	}, opts)
 }
 
 // exchange adds an operator that moves records between tasks.
@@ -104,8 +119,8 @@ func reduce[K, V any](in Dataset[KV[K, V]], name string, fold func(V, V) V, opts
 			*acc = fold(*acc, v)
 		}
 	}
-	return aggregate(in, aggregation[KV[K, V], K, V, V, KV[K, V]]{
-		op: name, given: fold != nil, split: parts[K, V],
+	return aggregatePairs(in, aggregation[K, V, V, KV[K, V]]{
+		op: name, given: fold != nil,
 		fold:   exec.Fold[V, V]{Add: apply, Merge: apply},
 		finish: func(k K, acc *V) KV[K, V] { return Pair(k, *acc) },
 	}, opts)
@@ -117,8 +132,8 @@ func Aggregate[K, V, A, R any](in Dataset[KV[K, V]], agg Aggregator[V, A, R], op
 }
 
 func aggregateBy[K, V, A, R any](in Dataset[KV[K, V]], name string, agg Aggregator[V, A, R], opts []Option) Dataset[KV[K, R]] {
-	return aggregate(in, aggregation[KV[K, V], K, V, A, KV[K, R]]{
-		op: name, given: agg != nil, split: parts[K, V],
+	return aggregatePairs(in, aggregation[K, V, A, KV[K, R]]{
+		op: name, given: agg != nil,
 		fold: exec.Fold[V, A]{
 			Add:   func(acc *A, v V, _ bool) { agg.Add(acc, v) },
 			Merge: func(acc *A, other A, _ bool) { agg.Merge(acc, other) },
@@ -127,31 +142,14 @@ func aggregateBy[K, V, A, R any](in Dataset[KV[K, V]], name string, agg Aggregat
 	}, opts)
 }
 
-// none is the value of a record that is all key.
-type none struct{}
-
 // Count returns each distinct record with the number of its occurrences.
 func Count[T any](in Dataset[T], opts ...Option) Dataset[KV[T, int64]] {
-	return aggregate(in, aggregation[T, T, none, int64, KV[T, int64]]{
-		op: "Count", given: true,
-		split: func(rec T) (T, none) { return rec, none{} },
-		fold: exec.Fold[none, int64]{
-			Add:   func(acc *int64, _ none, _ bool) { *acc++ },
-			Merge: func(acc *int64, other int64, _ bool) { *acc += other },
-		},
-		finish: func(k T, acc *int64) KV[T, int64] { return Pair(k, *acc) },
-	}, opts)
+	return aggregateKeys(in, "Count", exec.CountFold, func(k T, n *int64) KV[T, int64] { return Pair(k, *n) }, opts)
 }
 
 // Distinct returns each record once.
 func Distinct[T any](in Dataset[T], opts ...Option) Dataset[T] {
-	nothing := func(*none, none, bool) {}
-	return aggregate(in, aggregation[T, T, none, none, T]{
-		op: "Distinct", given: true,
-		split:  func(rec T) (T, none) { return rec, none{} },
-		fold:   exec.Fold[none, none]{Add: nothing, Merge: nothing},
-		finish: func(k T, _ *none) T { return k },
-	}, opts)
+	return aggregateKeys(in, "Distinct", exec.DistinctFold, func(k T, _ *exec.None) T { return k }, opts)
 }
 
 // Number is what Sum and Mean add.

@@ -113,7 +113,13 @@ func (k *Keyer[K]) Normalise(v *Vector, first *K, stride uintptr, n int) {
 	switch k.kind {
 	case kindString:
 		for i := range v.Words {
-			v.set(i, *(*string)(unsafe.Add(base, uintptr(i)*stride)))
+			key := *(*string)(unsafe.Add(base, uintptr(i)*stride))
+			if len(key) > 15 {
+				v.setLong(i, key)
+				continue
+			}
+			lo, hi := words(key)
+			v.Words[i] = Words{lo, hi, hashWords(lo, hi)}
 		}
 	case kindInt64:
 		for i := range v.Words {
@@ -137,17 +143,17 @@ func (k *Keyer[K]) coded(v *Vector, base unsafe.Pointer, stride uintptr) {
 	}
 	start := 0
 	for i, end := range k.ends {
-		v.set(i, unsafe.String(unsafe.SliceData(k.buf[start:]), end-start))
+		if key := unsafe.String(unsafe.SliceData(k.buf[start:]), end-start); len(key) > 15 {
+			v.setLong(i, key)
+		} else {
+			lo, hi := words(key)
+			v.Words[i] = Words{lo, hi, hashWords(lo, hi)}
+		}
 		start = end
 	}
 }
 
-func (v *Vector) set(i int, key string) {
-	if len(key) <= 15 {
-		lo, hi := words(key)
-		v.Words[i] = Words{lo, hi, hashWords(lo, hi)}
-		return
-	}
+func (v *Vector) setLong(i int, key string) {
 	h := hashLong(key)
 	v.Words[i], v.Long[i] = Words{h, LongTag, h}, key
 }

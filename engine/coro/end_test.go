@@ -157,3 +157,58 @@ func TestStuckCallIsNamed(t *testing.T) {
 		}
 	})
 }
+
+// What is ready but finds no runner until the end is unwound after it.
+func TestReadyCoroutineOutlastsTheRunners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduler(t, coro.Config{Seed: 1}) // a runner with a seed is not replaced
+		release := make(chan struct{})             // closed below
+		c := spawn(s, "parked", func(c *coro.Coroutine) error {
+			var never coro.Future[int]
+			_, err := coro.Await(c, &never)
+			return err
+		})
+		end := run(s)
+		synctest.Wait()
+		stuck := spawn(s, "stuck", func(*coro.Coroutine) error { <-release; return nil })
+		synctest.Wait()
+		wantStuck(t, end, 2*time.Second, "parked (ready)", "stuck (running)")
+		if err := result(c); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		close(release)
+		result(stuck)
+	})
+}
+
+// Run waits for calls whose coroutines have ended, and no longer.
+func TestRunJoinsCalls(t *testing.T) {
+	const long = time.Second
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduler(t, coro.Config{})
+		returned := false
+		c := spawn(s, "c", func(c *coro.Coroutine) error {
+			coro.Go(c, func() (int, error) { time.Sleep(long); returned = true; return 0, nil })
+			return nil
+		})
+		end := run(s)
+		result(c)
+		start := time.Now()
+		if err := end(); err != nil || !returned || time.Since(start) != long {
+			t.Errorf("Run ended after %v with %v, call returned: %v", time.Since(start), err, returned)
+		}
+	})
+}
+
+func TestRunJoinsTheMonitor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		returned := false
+		s := newScheduler(t, coro.Config{OnBlocked: func(string, time.Duration) { time.Sleep(time.Minute); returned = true }})
+		c := spawn(s, "c", func(c *coro.Coroutine) error { time.Sleep(2 * time.Second); return nil })
+		end := run(s)
+		result(c)
+		if err := end(); err != nil || !returned {
+			t.Errorf("error %v, callback returned: %v", err, returned)
+		}
+	})
+}

@@ -102,6 +102,27 @@ func TestAwaitOfACompleteFutureIgnoresCancel(t *testing.T) {
 	result(c)
 }
 
+// What completes before the coroutine has looked is not lost to it, though it has been cancelled meanwhile.
+func TestAwaitPrefersTheValue(t *testing.T) {
+	s := serve(t, coro.Config{Runners: 1})
+	var future coro.Future[int]
+	c := spawn(s, "c", func(c *coro.Coroutine) error {
+		v, err := coro.Await(c, &future)
+		if v != 7 {
+			t.Errorf("got %d", v)
+		}
+		return err
+	})
+	result(spawn(s, "other", func(*coro.Coroutine) error { // its turn comes when c is parked
+		c.Cancel(io.EOF)
+		future.Complete(7, nil)
+		return nil
+	}))
+	if err := result(c); err != nil {
+		t.Error(err)
+	}
+}
+
 // A cancelled coroutine can wait in a defer for what still uses its memory.
 func TestJoinOutlastsCancel(t *testing.T) {
 	s := serve(t, coro.Config{Runners: 1})

@@ -56,42 +56,59 @@ func TestYieldingIsNotBlocking(t *testing.T) {
 	})
 }
 
+// While a coroutine blocks its runner, another runner has the permit; when it comes back, still one runs at a time.
 func TestBlockedRunnerIsReplaced(t *testing.T) {
-	blocked := make(chan string, 1) // takes the one report; nobody closes it
-	s := serve(t, coro.Config{Runners: 1, BlockedAfter: time.Millisecond, Quantum: time.Millisecond,
-		OnBlocked: func(name string, running time.Duration) {
-			if running < time.Millisecond {
-				t.Errorf("reported after %v", running)
+	const blockedAfter = time.Second
+	synctest.Test(t, func(t *testing.T) {
+		reports := 0
+		s := serve(t, coro.Config{Runners: 1, BlockedAfter: blockedAfter, OnBlocked: func(name string, running time.Duration) {
+			reports++
+			if name != "first" || running != blockedAfter {
+				t.Errorf("%s is reported after %v", name, running)
 			}
-			blocked <- name
 		}})
-	release := make(chan struct{}) // closed below
-	var inside atomic.Int32
-	turns := func(c *coro.Coroutine) error {
-		for range 10_000 {
-			if inside.Add(1) > 1 {
-				t.Error("two coroutines run on one permit")
+		inside := false
+		turns := func(c *coro.Coroutine) error {
+			for range 10 {
+				if inside {
+					t.Error("two coroutines run on one permit")
+				}
+				inside = true
+				time.Sleep(time.Millisecond)
+				inside = false
+				c.Yield()
 			}
-			inside.Add(-1)
-			c.Yield()
+			return nil
 		}
-		return nil
-	}
-	first := spawn(s, "first", func(c *coro.Coroutine) error {
-		<-release
-		c.Yield() // gives up the runner that is one too many
-		return turns(c)
+		release := make(chan struct{}) // closed below
+		first := spawn(s, "first", func(c *coro.Coroutine) error {
+			<-release
+			c.Yield() // gives up the runner that is one too many
+			return turns(c)
+		})
+		synctest.Wait()
+		start := time.Now()
+		result(spawn(s, "other", nothing))
+		if waited := time.Since(start); waited != blockedAfter || reports != 1 {
+			t.Errorf("another coroutine ran after %v and %d reports", waited, reports)
+		}
+		second := spawn(s, "second", turns)
+		close(release)
+		result(first)
+		result(second)
 	})
-	if name := <-blocked; name != "first" {
-		t.Fatalf("%s is reported", name)
-	}
-	if err := result(spawn(s, "other", nothing)); err != nil {
-		t.Fatal(err)
-	}
-	second := spawn(s, "second", turns)
-	close(release)
-	result(first)
-	result(second)
+}
+
+// A coroutine that comes back to a runner that is one too many is taken over by one that idles.
+func TestBlockedCoroutineGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, coro.Config{Runners: 1})
+		release := make(chan struct{}) // closed below
+		c := spawn(s, "c", func(c *coro.Coroutine) error { <-release; return c.Yield() })
+		time.Sleep(time.Minute)
+		close(release)
+		result(c)
+	})
 }
 
 // All of many blocked coroutines are passed, and each is taken up again.

@@ -85,13 +85,11 @@ func (r *runner) settleLocked(now int64) {
 	c, s := r.current, r.scheduler
 	r.chargeLocked(now)
 	r.current = nil
-	wake := c.woken || c.want == awaiting && c.cause.Load() != nil
-	c.woken = false
-	if c.want != ready && !wake {
+	if c.want != ready && !c.woken {
 		c.state = c.want
 		return
 	}
-	c.state = ready
+	c.state, c.woken = ready, false
 	s.mu.queue.push(c)
 	if r.surplus {
 		s.mu.work.Signal() // this runner does not pick it, as any other would

@@ -17,10 +17,11 @@ type step int
 
 const (
 	yield step = iota
-	call
+	call       // and wait for it
+	start      // a call, and go on
 	await
 	child
-	steps
+	kinds
 )
 
 // program is a number of coroutines, each with its steps.
@@ -35,7 +36,7 @@ func (p program) trace(t testing.TB, seed uint64) []string {
 	var left sync.WaitGroup
 	for i, steps := range p {
 		left.Add(1)
-		s.Spawn(coro.Spec{Job: fmt.Sprint(i % 2), Stage: i % 3}, func(c *coro.Coroutine) error {
+		s.Spawn(coro.Spec{Job: fmt.Sprint(i % 2), Stage: i / 4}, func(c *coro.Coroutine) error {
 			defer left.Done()
 			begun[i].Complete(i, nil)
 			for k, step := range steps {
@@ -45,6 +46,9 @@ func (p program) trace(t testing.TB, seed uint64) []string {
 					c.Yield()
 				case call:
 					coro.Do(c, func() error { note(i, ".", k, " call"); return nil })
+				case start:
+					left.Add(1)
+					coro.Go(c, func() (int, error) { defer left.Done(); note(i, ".", k, " start"); return 0, nil })
 				case await:
 					coro.Await(c, &begun[(i+1)%len(p)])
 				case child:
@@ -69,7 +73,7 @@ func (p program) trace(t testing.TB, seed uint64) []string {
 
 func TestSameSeedSameOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		steps := rapid.SliceOfN(rapid.Map(rapid.IntRange(0, int(steps)-1), func(i int) step { return step(i) }), 1, 10)
+		steps := rapid.SliceOfN(rapid.Map(rapid.IntRange(0, int(kinds)-1), func(i int) step { return step(i) }), 1, 10)
 		p := program(rapid.SliceOfN(steps, 1, 8).Draw(rt, "program"))
 		seed := rapid.Uint64Min(1).Draw(rt, "seed")
 		first := p.trace(t, seed)
@@ -81,14 +85,20 @@ func TestSameSeedSameOrder(t *testing.T) {
 	})
 }
 
+// Seeds order coroutines of one queue, calls, and the two among one another in many ways.
 func TestSeedsDiffer(t *testing.T) {
-	p := program{{yield, call}, {yield, await}, {call, yield}, {child, yield}}
-	orders := make(map[string]bool)
 	const seeds = 20
-	for seed := range uint64(seeds) {
-		orders[strings.Join(p.trace(t, seed+1), "\n")] = true
-	}
-	if len(orders) < seeds/2 {
-		t.Errorf("%d seeds gave %d orders", seeds, len(orders))
+	for name, p := range map[string]program{
+		"coroutines": {{yield, yield}, {yield, yield}, {yield, yield}},
+		"calls":      {{start, start, start, start}},
+		"both":       {{start, yield, call}, {call, yield, await}, {child, yield, start}},
+	} {
+		orders := make(map[string]bool)
+		for seed := range uint64(seeds) {
+			orders[strings.Join(p.trace(t, seed+1), "\n")] = true
+		}
+		if len(orders) < seeds/2 {
+			t.Errorf("%s: %d seeds gave %d orders", name, seeds, len(orders))
+		}
 	}
 }

@@ -10,6 +10,27 @@ import (
 type Fold[V, A any] struct {
 	Add   func(acc *A, v V, fresh bool)
 	Merge func(acc *A, other A, fresh bool)
+	// Count replaces Add where records have no value: it adds a vector of them, by their places. It may be nil.
+	Count func(t *Table[A], at []uint32)
+}
+
+// None is the value of a record that is all key.
+type None struct{}
+
+// CountFold counts records.
+var CountFold = Fold[None, int64]{
+	Merge: func(acc *int64, other int64, _ bool) { *acc += other },
+	Count: func(t *Table[int64], at []uint32) {
+		for _, place := range at {
+			t.slots[place].acc++
+		}
+	},
+}
+
+// DistinctFold keeps nothing but the keys.
+var DistinctFold = Fold[None, None]{
+	Merge: func(*None, None, bool) {},
+	Count: func(*Table[None], []uint32) {},
 }
 
 // Keyed is what a keyed exchange knows of its types: K and V come in, K and A are moved.
@@ -23,10 +44,7 @@ type Keyed[K, V, A any] struct {
 // Combine returns the stream that folds records by key into a table and writes its accumulators, partitioned by the
 // key's hash, when the table would pass the task's TableBytes and at the end. Split takes a record apart.
 func Combine[T, K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A], split func(T) (K, V)) Stream {
-	c := &combiner[K, V, A]{
-		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: NewTable[A](),
-		out: newEncoder(t, port, x.Codec), partitions: partitions,
-	}
+	c := newCombiner(t, port, partitions, x)
 	return Stream{Consume: func(rec T) bool {
 		n := c.n
 		c.keys[n], c.values[n] = split(rec)
@@ -35,6 +53,26 @@ func Combine[T, K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A
 		}
 		return true
 	}, Finish: c.finish}
+}
+
+// CombineKeys is Combine for records that are all key.
+func CombineKeys[K, A any](t *Task, port Port, partitions int, x Keyed[K, None, A]) Stream {
+	c := newCombiner(t, port, partitions, x)
+	return Stream{Consume: func(key K) bool {
+		n := c.n
+		c.keys[n] = key
+		if c.n = n + 1; c.n == vectorRows {
+			c.flush()
+		}
+		return true
+	}, Finish: c.finish}
+}
+
+func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A]) *combiner[K, V, A] {
+	return &combiner[K, V, A]{
+		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: NewTable[A](),
+		out: newEncoder(t, port, x.Codec), partitions: partitions,
+	}
 }
 
 // combiner collects a vector of records before it touches the table: see Table.warm.
@@ -70,6 +108,10 @@ func (c *combiner[K, V, A]) flush() {
 	c.keyer.Normalise(&c.vector, &c.keys[0], unsafe.Sizeof(c.keys[0]), n)
 	c.table.Locate(&c.vector, c.at[:], c.fresh[:])
 	c.task.Enter(c.node)
+	if c.fold.Count != nil {
+		c.fold.Count(c.table, c.at[:n])
+		return
+	}
 	for i := range n {
 		c.fold.Add(c.table.Acc(c.at[i]), c.values[i], c.fresh[i])
 	}

@@ -10,16 +10,18 @@ import (
 
 // FlatMap returns the consumer that feeds each element of f's sequence to out.
 func FlatMap[T, U any](t *Task, node int, f func(T) iter.Seq[U], out func(U) bool) func(T) bool {
+	f = faster(f)
+	more := true
+	yield := func(u U) bool {
+		t.pause()
+		more = more && out(u) // a sequence that goes on after the end is not heard
+		t.Enter(node)
+		return more
+	}
 	return func(rec T) bool {
 		t.Enter(node)
-		for u := range f(rec) {
-			t.pause()
-			if !out(u) {
-				return false
-			}
-			t.Enter(node)
-		}
-		return true
+		f(rec)(yield)
+		return more
 	}
 }
 

@@ -40,6 +40,7 @@ func NewTable[A any]() *Table[A] {
 
 func (t *Table[A]) resize(n int) {
 	t.slots = make([]slot[A], n)
+	preferHugePages(t.slots)
 	t.shift = uint(64 - bits.TrailingZeros(uint(n)))
 }
 
@@ -65,13 +66,20 @@ func (t *Table[A]) fits(n int) bool { return t.used+n <= len(t.slots)-len(t.slot
 // Locate finds the slot of each key, adding those that are missing. at[i] is the place of keys.Words[i] and stays valid
 // until the following call; fresh[i] says that the key was added, with a zero accumulator.
 func (t *Table[A]) Locate(keys *batch.Vector, at []uint32, fresh []bool) {
-	for !t.fits(len(keys.Words)) {
+	words := keys.Words
+	at, fresh = at[:len(words)], fresh[:len(words)]
+	for !t.fits(len(words)) {
 		t.grow()
 	}
-	t.warm(keys.Words)
-	for i, w := range keys.Words {
-		if w.Hi == batch.LongTag {
-			at[i], fresh[i] = t.locateLong(w, keys.Long[i])
+	t.warm(words)
+	slots, shift := t.slots, t.shift&63
+	for i := range words {
+		w := &words[i]
+		place := w.Hash >> shift
+		if s := &slots[place]; s.lo == w.Lo && s.hi == w.Hi { // most keys are short, known and where they belong
+			at[i], fresh[i] = uint32(place), false
+		} else if w.Hi == batch.LongTag {
+			at[i], fresh[i] = t.locateLong(*w, keys.Long[i])
 		} else {
 			at[i], fresh[i] = t.locate(w)
 		}
@@ -89,11 +97,11 @@ func (t *Table[A]) warm(words []batch.Words) {
 	t.touch = sum
 }
 
-func (t *Table[A]) locate(w batch.Words) (place uint32, fresh bool) {
-	slots := t.slots
-	mask := uint64(len(slots) - 1)
-	for i := w.Hash >> (t.shift & 63); ; i = (i + 1) & mask {
-		s := &slots[i&mask]
+// locate probes for a short key.
+func (t *Table[A]) locate(w *batch.Words) (place uint32, fresh bool) {
+	mask := uint64(len(t.slots) - 1)
+	for i := w.Hash >> t.shift; ; i = (i + 1) & mask {
+		s := &t.slots[i]
 		if s.lo == w.Lo && s.hi == w.Hi {
 			return uint32(i), false
 		}
