@@ -99,7 +99,7 @@ func begin(t *testing.T, job, path string) Output {
 	t.Helper()
 	o, err := NewOutput(job, plan.Location{Path: path, Suffix: ".txt"})
 	must(t, err)
-	t.Cleanup(func() { o.Abort() })
+	t.Cleanup(func() { must(t, o.Abort()) })
 	return o
 }
 
@@ -282,7 +282,7 @@ func refusesWrongParts(t *testing.T, k kind, path string) {
 	must(t, o.Publish([]plan.Part{good}))
 }
 
-func refusesBadNames(t *testing.T, k kind, path string) {
+func refusesBadNames(t *testing.T, _ kind, path string) {
 	for _, job := range []string{"", ".job", "a/b", "a b", "..", strings.Repeat("j", maxJobID+1)} {
 		_, err := NewOutput(job, plan.Location{Path: path})
 		wantError(t, err, fault.Permanent, "job id")

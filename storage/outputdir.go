@@ -131,8 +131,7 @@ func (o *dirOutput) Publish(parts []plan.Part) error {
 	if err := o.syncAbove(); err != nil {
 		return fmt.Errorf("publish output %s: %w", o.path, err)
 	}
-	// The output is complete. Should some of the staging directory stay, the next output of that name sweeps it.
-	_ = o.staging.remove()
+	o.staging.remove() //nolint:errcheck // the output is complete; what stays is swept by the next one of its name
 	return nil
 }
 

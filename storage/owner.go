@@ -99,8 +99,8 @@ func (o *owned) remove() error {
 	return err
 }
 
-// sweep removes the directories in parent that isOurs accepts by name and whose owners are dead. What it may not touch
-// it leaves alone: leftovers are no reason to fail.
+// sweep removes the directories in parent that isOurs accepts by name and whose owners are dead. What it cannot remove it
+// leaves alone.
 func sweep(parent string, isOurs func(name string) bool) {
 	dir, err := os.Open(parent)
 	if err != nil {
@@ -111,7 +111,7 @@ func sweep(parent string, isOurs func(name string) bool) {
 		names, err := dir.Readdirnames(1024)
 		for _, name := range names {
 			if isOurs(name) {
-				sweepDir(filepath.Join(parent, name))
+				sweepDir(filepath.Join(parent, name)) //nolint:errcheck // leftovers are no reason to fail
 			}
 		}
 		if err != nil {
@@ -120,28 +120,27 @@ func sweep(parent string, isOurs func(name string) bool) {
 	}
 }
 
-func sweepDir(path string) {
+func sweepDir(path string) error {
 	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
-		return
+		return err
 	}
 	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		os.Remove(path) // succeeds only if it is empty
-		return
+		return os.Remove(path) // fails unless it is empty
 	}
 	if err != nil {
-		return
+		return err
 	}
 	defer lock.Close()
 	if taken, err := takeLock(lock); err != nil || !taken {
-		return
+		return err
 	}
 	dead := path
 	if !strings.HasSuffix(path, deadSuffix) {
 		dead += deadSuffix
-		if os.Rename(path, dead) != nil {
-			return
+		if err := os.Rename(path, dead); err != nil {
+			return err
 		}
 	}
-	os.RemoveAll(dead)
+	return os.RemoveAll(dead)
 }

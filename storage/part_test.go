@@ -51,7 +51,7 @@ func TestPartOnFailingDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o, err := newDirOutput("job-1", plan.Location{Path: filepath.Join(t.TempDir(), "out")}, systemDisk)
 			must(t, err)
-			defer o.Abort()
+			defer func() { must(t, o.Abort()) }()
 			file := &c.file
 			o.disk.create = func(path string) (partFile, error) {
 				file.partFile, err = systemDisk.create(path)

@@ -30,12 +30,11 @@ func exists(path string) bool {
 
 func TestTempDirOutlivesNoProcess(t *testing.T) {
 	parent := t.TempDir()
-	owner := exec.Command(os.Args[0])
+	owner := exec.CommandContext(t.Context(), os.Args[0])
 	owner.Env = append(os.Environ(), ownerEnv+"="+parent)
 	out, err := owner.StdoutPipe()
 	must(t, err)
 	must(t, owner.Start())
-	defer owner.Process.Kill()
 	var theirs, problem string
 	line, err := bufio.NewReader(out).ReadString('\n')
 	must(t, err)
@@ -49,7 +48,9 @@ func TestTempDirOutlivesNoProcess(t *testing.T) {
 		t.Fatal("the directory of a living process was swept")
 	}
 	must(t, owner.Process.Kill())
-	owner.Wait()
+	if err := owner.Wait(); err == nil {
+		t.Error("the owner ended by itself")
+	}
 	_, release2, err := TempDir(parent)
 	must(t, err)
 	if exists(theirs) {
@@ -69,7 +70,7 @@ func TestTempDirOutlivesNoProcess(t *testing.T) {
 func TestTempDirIsPrivate(t *testing.T) {
 	dir, release, err := TempDir(filepath.Join(t.TempDir(), "made", "for", "it"))
 	must(t, err)
-	defer release()
+	defer func() { must(t, release()) }()
 	info, err := os.Stat(dir)
 	must(t, err)
 	if info.Mode().Perm() != 0o700 {

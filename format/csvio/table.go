@@ -3,6 +3,7 @@ package csvio
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -108,7 +109,7 @@ func (t *table) fields(f arrow.Field, prefix string, fields []arrow.Field, above
 func nullsOf(f arrow.Field, above []*nulls) (*nulls, []*nulls) {
 	own := &nulls{}
 	if f.Nullable {
-		above = append(above[:len(above):len(above)], own)
+		above = append(slices.Clip(above), own)
 	}
 	return own, above
 }

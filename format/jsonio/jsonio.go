@@ -41,8 +41,8 @@ func isScalar(schema *arrow.Schema, t reflect.Type) bool {
 	if t.Kind() != reflect.Struct {
 		return true
 	}
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("fletch") == "value" {
+	for f := range t.Fields() {
+		if f.Tag.Get("fletch") == "value" {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package textio
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -100,7 +101,7 @@ func (in *input) read(buf []byte) (grown []byte, eof bool, err error) {
 	copy(grown, buf)
 	got, err := fill(in.src, grown[len(buf):])
 	in.pos += int64(got)
-	if err == io.EOF && in.zip != nil {
+	if err == io.EOF && in.zip != nil { //nolint:errorlint // one that is wrapped is no end of the text but damage
 		return grown[:len(buf)+got], true, nil
 	}
 	return grown, in.pos == in.size, in.readError(err)
@@ -122,12 +123,9 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 
 // skip drops what belongs to the line before the range.
 func (in *input) skip(buf []byte) []byte {
-	i := bytes.IndexByte(buf, '\n')
-	if i < 0 {
-		return nil
-	}
-	in.skipping = false
-	return buf[i+1:]
+	_, rest, ended := bytes.Cut(buf, newline)
+	in.skipping = !ended
+	return rest
 }
 
 func (in *input) open() error {
@@ -173,7 +171,7 @@ func (in *input) readError(err error) error {
 	switch {
 	case in.zip != nil:
 		return in.zip.explain(err, where)
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return fault.As(fault.User, fmt.Errorf("%s: the file was cut while the job ran, it had %d bytes: run the job again once nothing writes to it", where, in.size))
 	}
 	return fmt.Errorf("%s: %w", where, err)

@@ -152,7 +152,7 @@ func (r *reader) Close() error {
 	if r.input == nil {
 		return nil
 	}
-	r.join() // its error, if any, has no one to tell any more
+	r.join() //nolint:errcheck // who closes does not want what comes next, nor why it does not come
 	in := r.input
 	r.input, r.files = nil, nil
 	return in.close()

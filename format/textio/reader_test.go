@@ -86,7 +86,7 @@ func readAll(t interface{ Fatal(...any) }, r *reader) ([]line, error) {
 			if closeErr := r.Close(); closeErr != nil {
 				t.Fatal(closeErr)
 			}
-			if _, again := r.Next(); again != err {
+			if _, again := r.Next(); !errors.Is(again, err) {
 				t.Fatal("after ", err, " came ", again)
 			}
 			if err == io.EOF {

@@ -30,7 +30,9 @@ func inTask(t *testing.T, f func(*exec.Task) error) error {
 	})
 	<-c.Done()
 	cancel()
-	<-ended
+	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 	return c.Err()
 }
 

@@ -64,11 +64,11 @@ func openZstd(r io.Reader) (io.Reader, func(), error) {
 func (z *zipReader) Read(p []byte) (int, error) {
 	if z.plain == nil {
 		r := bufio.NewReaderSize(&z.file, zipBufferBytes)
-		if _, err := r.Peek(1); err == io.EOF {
+		if _, err := r.Peek(1); errors.Is(err, io.EOF) {
 			return 0, io.ErrUnexpectedEOF // an empty file is no compressed one: even nothing has a header
 		}
 		var err error
-		if z.plain, z.release, err = z.open(r); err == io.EOF {
+		if z.plain, z.release, err = z.open(r); errors.Is(err, io.EOF) {
 			return 0, io.ErrUnexpectedEOF
 		} else if err != nil {
 			z.plain = nil
