@@ -42,6 +42,7 @@ func TestPlanIsRefused(t *testing.T) {
 		return tasks
 	}
 	split := &plan.Split{}
+	first := &plan.Split{Files: []plan.FileRange{{Path: "0", Length: 8, Size: 8}}, Bytes: 8}
 	tests := []struct {
 		name  string
 		tasks []plan.Task
@@ -50,6 +51,7 @@ func TestPlanIsRefused(t *testing.T) {
 		{"no such stage", []plan.Task{{Stage: 2}}, "it has no stage 2"},
 		{"negative stage", []plan.Task{{Stage: -1}}, "it has no stage -1"},
 		{"planned otherwise", []plan.Task{{Stage: 0, Split: split}}, "stage 0 is planned already"},
+		{"planned with more", []plan.Task{{Stage: 0, Split: first}}, "stage 0 is planned already"},
 		{"planned with other splits", []plan.Task{{Split: split}, {Index: 1, Split: split}}, "stage 0 is planned already"},
 		{"index", []plan.Task{{Stage: 1, Index: 1, Hi: 4}}, "stage 1 has task 1 at 0"},
 		{"split", number(plan.Task{Stage: 1, Hi: 4, Split: split}), "a source's task, and only that, has a split"},
