@@ -26,7 +26,7 @@ type Contest struct {
 	Rounds      int
 	Timeout     time.Duration // of one run
 	Contestants []Contestant
-	Progress    io.Writer // a line after each run
+	Progress    io.Writer // a line for each round
 }
 
 // Score is what a contestant took: the medians of its times, and its highest peak.
@@ -45,11 +45,14 @@ func (c Contest) Run(ctx context.Context) (scores []Score, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	r := rounds{Contest: c, scratch: scratch, usages: make([][]Usage, len(c.Contestants))}
 	for round := range c.Rounds + 1 {
+		fmt.Fprintf(c.Progress, "%s: round %d of %d:", c.Name, round, c.Rounds)
 		for i := range c.Contestants {
 			if err := r.run(ctx, round, i); err != nil {
+				fmt.Fprintln(c.Progress)
 				return nil, fmt.Errorf("%s: %s: %w", c.Name, c.Contestants[i].Name, err)
 			}
 		}
+		fmt.Fprintln(c.Progress)
 	}
 	for i, contestant := range c.Contestants {
 		scores = append(scores, Score{Contestant: contestant.Name, Usage: summary(r.usages[i])})
@@ -79,7 +82,7 @@ func (r *rounds) run(ctx context.Context, round, i int) error {
 	if round > 0 {
 		r.usages[i] = append(r.usages[i], usage)
 	}
-	fmt.Fprintf(r.Progress, "%s: %s: round %d of %d: %v\n", r.Name, contestant.Name, round, r.Rounds, usage.Wall.Round(time.Millisecond))
+	fmt.Fprintf(r.Progress, " %s %v", contestant.Name, usage.Wall.Round(time.Millisecond))
 	return r.check(output)
 }
 

@@ -25,7 +25,9 @@ type slot struct {
 
 func newTable(text []byte, slots int) *table {
 	size := bits.Len(uint(max(slots, 1<<10) - 1))
-	return &table{text: text, slots: make([]slot, 1<<size), shift: 64 - uint(size)}
+	t := &table{text: text, slots: make([]slot, 1<<size), shift: 64 - uint(size)}
+	preferHugePages(t.slots)
+	return t
 }
 
 // add adds count to the count of w.

@@ -36,7 +36,7 @@ type Config struct {
 	Words      int           // distinct words of the inputs
 	Rounds     int           // of each contest
 	Timeout    time.Duration // of one run of one contestant
-	Progress   io.Writer     // what is going on, for a human
+	Progress   io.Writer     // what is going on, for a human; round 0 warms up
 }
 
 func (c Config) bin(name string) string { return filepath.Join(c.Work, "bin", name) }
