@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"unicode/utf8"
 )
@@ -129,7 +128,7 @@ func (e *explainer) lines(s *Stage) []line {
 		}
 		notes = append(notes, e.does(n, i == 0)...)
 		within[id] = true
-		lines = append(lines, line{fmt.Sprint(id), n.Op, path.Base(n.Site), clip(n.Type), strings.Join(notes, ", ")})
+		lines = append(lines, line{fmt.Sprint(id), n.Op, place(n), clip(n.Type), strings.Join(notes, ", ")})
 	}
 	return lines
 }
@@ -180,11 +179,14 @@ func (e *explainer) dead() string {
 	for i, live := range e.live {
 		if !live {
 			n := &e.graph.Nodes[i]
-			names = append(names, n.Op+" ("+path.Base(n.Site)+")")
+			names = append(names, n.Op+" ("+place(n)+")")
 		}
 	}
 	return strings.Join(names, ", ")
 }
+
+// place returns the call site without its directory.
+func place(n *Node) string { return n.Site[strings.LastIndexByte(n.Site, '/')+1:] }
 
 // clip shortens a type to the width of its column.
 func clip(s string) string {

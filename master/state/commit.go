@@ -40,44 +40,6 @@ func (c Commit) apply(j *Job) (*Job, error) {
 	return j.win(t, &c), nil
 }
 
-// task returns the task that an attempt is a try at, nil where there is none.
-func (j *Job) task(id AttemptID) *Task {
-	if id.Stage < 0 || id.Stage >= len(j.Stages) || id.Task < 0 || id.Task >= j.Stages[id.Stage].Len() {
-		return nil
-	}
-	return j.Stages[id.Stage].Task(id.Task)
-}
-
-// Fence returns why the attempt's outcome can't count any more, as an error of class fault.Fenced: the work is in vain. It
-// is nil while the attempt may still win, and for the winner.
-func (j *Job) Fence(id AttemptID) error {
-	t := j.task(id)
-	if t != nil && t.Committed && t.Winner == id {
-		return nil
-	}
-	return j.fence(t, id)
-}
-
-// fence refuses an attempt whose outcome can't count any more. t is its task.
-func (j *Job) fence(t *Task, id AttemptID) error {
-	var why string
-	switch {
-	case t == nil:
-		why = "the job has no such task"
-	case id.StageAttempt != t.StageAttempt:
-		why = fmt.Sprintf("its stage attempt was replaced by %d", t.StageAttempt)
-	case t.Committed:
-		why = fmt.Sprintf("attempt %s has won the task", t.Winner)
-	case t.failed(id) != nil:
-		why = "it has failed: " + t.failed(id).Message
-	case j.open() != nil:
-		why = j.open().Error()
-	default:
-		return nil
-	}
-	return fault.As(fault.Fenced, fmt.Errorf("attempt %s is refused: %s", id, why))
-}
-
 // checkResult holds a result against what the stage's task must write: each exchange with all its partitions, and for
 // each sink a part of each of the task's partitions. What is missing here would be missing in the output.
 func (j *Job) checkResult(s *Stage, t *Task, r plan.Result) error {

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"fletch/fault"
@@ -40,7 +41,7 @@ func (c Fail) apply(j *Job) (*Job, error) {
 		return j, err
 	}
 	if len(c.Message) > maxMessage {
-		c.Message = c.Message[:maxMessage] + " ..."
+		c.Message = strings.ToValidUTF8(c.Message[:maxMessage], "") + " ..."
 	}
 	if c.Class == fault.FetchFailed && j.blames(c.Lost, c.Attempt.Stage) {
 		return j.reopen(&c), nil

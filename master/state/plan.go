@@ -39,17 +39,6 @@ func (c Plan) apply(j *Job) (*Job, error) {
 	return after, nil
 }
 
-// open refuses what would change the tasks of a job that has ended or whose commit is decided.
-func (j *Job) open() error {
-	switch {
-	case j.Status.Ended():
-		return fault.As(fault.Fenced, fmt.Errorf("job %s has ended: %s", j.ID, j.Status))
-	case j.Decided:
-		return fault.As(fault.Fenced, fmt.Errorf("the commit of job %s is decided", j.ID))
-	}
-	return nil
-}
-
 // checkPlan returns the stage of tasks if it can be planned with them, or was: they hold each of its partitions once.
 func (j *Job) checkPlan(tasks []plan.Task) (*Stage, error) {
 	id := tasks[0].Stage
