@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"iter"
+	"sync/atomic"
 
 	"fletch/engine/batch"
 	"fletch/engine/exec"
@@ -52,7 +53,7 @@ func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[K, V, A, U], opts
 	op := exchange[U](in.job, in.node, a.op, plan.Shuffle{Partitioning: plan.ByHash, Combine: true, Ordered: true}, opts, err)
 	j, node := in.job, op.node
 	j.require(node, a.given, "the function is nil")
-	x := exec.Keyed[K, V, A]{Node: node, Codec: codec, Keyer: keyer, Fold: a.fold}
+	x := exec.Keyed[K, V, A]{Node: node, Codec: codec, Keyer: keyer, Fold: a.fold, Slots: new(atomic.Int64)}
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
 		return a.write(t, port, partitions, x)
 	}

@@ -108,7 +108,7 @@ func jobID(name string) string {
 }
 
 // slotsPerCore is how many attempts are admitted for each core, so that cores have work while attempts await I/O.
-const slotsPerCore = 2
+const slotsPerCore = 1
 
 // run opens what the job needs, runs it to its end and closes everything.
 func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.Job, err error) {

@@ -1,6 +1,7 @@
 package coro_test
 
 import (
+	"errors"
 	"iter"
 	"runtime"
 	"testing"
@@ -95,12 +96,14 @@ func BenchmarkParked(b *testing.B) {
 		before := inUse()
 		wake := parkMany(s, n)
 		b.ReportMetric(float64(inUse()-before)/n, "bytes/coroutine")
-		wake()
+		if err := wake(); err != nil {
+			b.Error(err)
+		}
 	}
 }
 
-// parkMany returns once n coroutines are parked. What it returns wakes them and waits for their end.
-func parkMany(s *coro.Scheduler, n int) (wake func()) {
+// parkMany returns once n coroutines are about to park. What it returns wakes them and joins their errors.
+func parkMany(s *coro.Scheduler, n int) (wake func() error) {
 	var future coro.Future[int]
 	coroutines := make([]*coro.Coroutine, n)
 	parked := make(chan struct{}, n) // each coroutine sends once; nobody closes it
@@ -114,11 +117,13 @@ func parkMany(s *coro.Scheduler, n int) (wake func()) {
 	for range n {
 		<-parked
 	}
-	return func() {
+	return func() error {
 		future.Complete(0, nil)
+		var errs []error
 		for _, c := range coroutines {
-			<-c.Done()
+			errs = append(errs, result(c))
 		}
+		return errors.Join(errs...)
 	}
 }
 

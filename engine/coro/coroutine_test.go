@@ -171,9 +171,16 @@ func TestCancelledCoroutineGivesUpItsTurn(t *testing.T) {
 	}
 }
 
+// A hundred thousand coroutines wait at a time, for few bytes each.
 func TestManyCoroutines(t *testing.T) {
 	const n = 100_000
 	s := serve(t, coro.Config{})
+	before := inUse()
 	wake := parkMany(s, n)
-	wake()
+	if each := (inUse() - before) / n; each > parkedBytes {
+		t.Errorf("%d bytes each", each)
+	}
+	if err := wake(); err != nil {
+		t.Error(err)
+	}
 }

@@ -48,6 +48,7 @@
 //     end, by next: stop would leave its defers unable to wait for their I/O. The one exception is a coroutine that is
 //     stuck when the scheduler ends: nothing may touch it while it runs, so it is left, and ends when it comes back.
 //
-// A coroutine must not switch while its goroutine is locked to a thread, nor inside a callback from C: the Go runtime
+// A coroutine must not hold a lock while it gives up its runner: whoever waits for the lock blocks a runner meanwhile.
+// It must not switch while its goroutine is locked to a thread, nor inside a callback from C: the Go runtime
 // ends the process.
 package coro

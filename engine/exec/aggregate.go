@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"fletch/engine/batch"
@@ -39,6 +40,9 @@ type Keyed[K, V, A any] struct {
 	Codec *batch.Codec[batch.KV[K, A]]
 	Keyer func() *batch.Keyer[K] // a new one
 	Fold  Fold[V, A]
+	// Slots is how many the last combiner of the job ended with: the next one begins with as many, as growing to there
+	// costs as much as filling them.
+	Slots *atomic.Int64
 }
 
 // Combine returns the stream that folds records by key into a table and writes its accumulators, partitioned by the
@@ -70,7 +74,7 @@ func CombineKeys[K, A any](t *Task, port Port, partitions int, x Keyed[K, None, 
 
 func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A]) *combiner[K, V, A] {
 	return &combiner[K, V, A]{
-		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: NewTable[A](),
+		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: newTable[A](max(minSlots, int(x.Slots.Load()))), slots: x.Slots,
 		out: newEncoder(t, port, x.Codec), partitions: partitions,
 	}
 }
@@ -82,6 +86,7 @@ type combiner[K, V, A any] struct {
 	fold       Fold[V, A]
 	keyer      *batch.Keyer[K]
 	table      *Table[A]
+	slots      *atomic.Int64 // see Keyed
 	out        *encoder[batch.KV[K, A]]
 	partitions int
 
@@ -132,6 +137,7 @@ func (c *combiner[K, V, A]) write() error {
 
 func (c *combiner[K, V, A]) finish() error {
 	c.flush()
+	c.slots.Store(int64(len(c.table.slots)))
 	return c.write()
 }
 

@@ -3,6 +3,7 @@ package exec_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -60,7 +61,7 @@ func BenchmarkWordCountTask(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	keyed := exec.Keyed[string, exec.None, int64]{Codec: codec, Fold: exec.CountFold, Keyer: func() *batch.Keyer[string] {
+	keyed := exec.Keyed[string, exec.None, int64]{Codec: codec, Slots: new(atomic.Int64), Fold: exec.CountFold, Keyer: func() *batch.Keyer[string] {
 		k, _ := batch.KeyerOf[string]()
 		return k
 	}}

@@ -32,9 +32,11 @@ type slot[A any] struct {
 const minSlots = 1 << 10
 
 // NewTable returns an empty table.
-func NewTable[A any]() *Table[A] {
+func NewTable[A any]() *Table[A] { return newTable[A](minSlots) }
+
+func newTable[A any](slots int) *Table[A] {
 	t := &Table[A]{}
-	t.resize(minSlots)
+	t.resize(slots)
 	return t
 }
 
