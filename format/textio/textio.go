@@ -12,6 +12,9 @@ import (
 // in which ** stands for any directories. Lines come in the order of the files' names. A line longer than --max-line
 // fails the job.
 func Read(job *engine.Job, patterns ...string) engine.Dataset[string] {
+	if len(patterns) == 0 {
+		patterns = []string{""} // which the engine refuses; a source of no files at all reads nothing
+	}
 	return engine.From(job, engine.Source[string]{
 		Op:    "textio.Read",
 		Input: plan.Input{Patterns: patterns},

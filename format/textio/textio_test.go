@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"fletch/engine"
@@ -121,5 +122,13 @@ func TestCloseWhileReading(t *testing.T) {
 	})
 	if !errors.Is(err, stop) && err != nil {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestReadOfNothing(t *testing.T) {
+	job := engine.NewJob("nothing")
+	Write(Read(job), "out")
+	if err := job.Err(); err == nil || !strings.Contains(err.Error(), "textio.Read") {
+		t.Errorf("error %v", err)
 	}
 }
