@@ -134,7 +134,8 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	}
 	defer func() { err = errors.Join(err, abort(outputs)) }()
 
-	scheduler, err := coro.New(coro.Config{Runners: p.config.Parallelism, OnBlocked: func(name string, running time.Duration) {
+	// The loop has waited for attempts to unwind by the time that it ends the scheduler.
+	scheduler, err := coro.New(coro.Config{Runners: p.config.Parallelism, Grace: 100 * time.Millisecond, OnBlocked: func(name string, running time.Duration) {
 		p.config.Log.Warn("a function keeps its core: other tasks go on beside it", "attempt", name, "running", running.Round(time.Second))
 	}})
 	if err != nil {
