@@ -13,7 +13,7 @@ import (
 // What cutting follows: the total size alone, so that the same input gives the same splits, and so the same bytes of
 // output, on every machine.
 const (
-	wantedSplits  = 16
+	wantedSplits  = 8
 	minSplitBytes = 4 << 20
 	maxSplitBytes = 128 << 20
 	maxSplits     = 1_000_000
