@@ -33,16 +33,24 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Settings names the settings that stand in the environment, in the order of help texts.
+// Settings are the settings that stand in the environment, in the order of help texts.
 var Settings = []Setting{
-	{"FLETCH_PARALLELISM", "parallelism", "N", "tasks that use a core at a time (default: the cores)"},
-	{"FLETCH_PARTITIONS", "partitions", "N", "hash partitions, and so part files (default: follows the input's size)"},
-	{"FLETCH_MEMORY", "memory", "SIZE", "memory to use, such as 512MiB (default: half of the machine's)"},
-	{"FLETCH_TMP", "tmp", "DIR", "directory for intermediate data (default: the system's)"},
-	{"FLETCH_MAX_LINE", "max-line", "SIZE", "longest line of text to accept (default: 16MiB)"},
-	{"FLETCH_EXPLAIN", "explain", "", "print the plan and do not run it"},
-	{"FLETCH_JSON", "json", "", "print the result as JSON on standard output"},
-	{"FLETCH_QUIET", "quiet", "", "print neither progress nor a summary"},
+	{"FLETCH_PARALLELISM", "parallelism", "N", "tasks that use a core at a time (default: the cores)",
+		number(maxParallelism, func(c *Config) *int { return &c.Parallelism })},
+	{"FLETCH_PARTITIONS", "partitions", "N", "hash partitions, and so part files (default: follows the input's size)",
+		number(maxPartitions, func(c *Config) *int { return &c.Partitions })},
+	{"FLETCH_MEMORY", "memory", "SIZE", "memory to use, such as 512MiB (default: half of the machine's)",
+		size(minMemory, 1<<60, func(c *Config, n int64) { c.MemoryBytes = n })},
+	{"FLETCH_TMP", "tmp", "DIR", "directory for intermediate data (default: the system's)",
+		func(c *Config, value string) error { c.TempDir = value; return nil }},
+	{"FLETCH_MAX_LINE", "max-line", "SIZE", "longest line of text to accept (default: 16MiB)",
+		size(1, maxLine, func(c *Config, n int64) { c.MaxLineBytes = int(n) })},
+	{"FLETCH_EXPLAIN", "explain", "", "print the plan and do not run it",
+		on(func(c *Config) *bool { return &c.Explain })},
+	{"FLETCH_JSON", "json", "", "print the result as JSON on standard output",
+		on(func(c *Config) *bool { return &c.JSON })},
+	{"FLETCH_QUIET", "quiet", "", "print neither progress nor a summary",
+		on(func(c *Config) *bool { return &c.Quiet })},
 }
 
 // Setting is one setting of Config: a variable of the environment and a flag of fletch run.
@@ -50,21 +58,28 @@ type Setting struct {
 	Env, Flag string
 	Value     string // what stands for the value in a help text; empty for a switch
 	Usage     string
+	set       func(*Config, string) error
+}
+
+// Set sets the setting from its text; an empty one leaves the default. The error says what is wanted, not of whom.
+func (s *Setting) Set(c *Config, value string) error {
+	if value == "" {
+		return nil
+	}
+	return s.set(c, value)
 }
 
 // FromEnv returns the configuration that the environment gives. It reports every wrong value, by its variable.
 func FromEnv(getenv func(string) string) (Config, error) {
 	var c Config
-	e := env{getenv: getenv}
-	c.Parallelism = e.number("FLETCH_PARALLELISM", maxParallelism)
-	c.Partitions = e.number("FLETCH_PARTITIONS", maxPartitions)
-	c.MemoryBytes = e.size("FLETCH_MEMORY")
-	c.TempDir = getenv("FLETCH_TMP")
-	c.MaxLineBytes = int(e.size("FLETCH_MAX_LINE"))
-	c.Explain = e.on("FLETCH_EXPLAIN")
-	c.JSON = e.on("FLETCH_JSON")
-	c.Quiet = e.on("FLETCH_QUIET")
-	return c, errors.Join(e.errs...)
+	var errs []error
+	for _, s := range Settings {
+		value := getenv(s.Env)
+		if err := s.Set(&c, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%s: %w", s.Env, value, err))
+		}
+	}
+	return c, errors.Join(errs...)
 }
 
 const (
@@ -74,50 +89,42 @@ const (
 	maxLine        = 1 << 30 // a line has to fit into a column of a batch with others
 )
 
-// env reads variables and collects what is wrong with them.
-type env struct {
-	getenv func(string) string
-	errs   []error
+func number(limit int, field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > limit {
+			return fmt.Errorf("want a number from 1 to %d", limit)
+		}
+		*field(c) = n
+		return nil
+	}
 }
 
-func (e *env) fail(name, value, want string) {
-	e.errs = append(e.errs, fmt.Errorf("%s=%s: want %s", name, value, want))
+func on(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		on, err := strconv.ParseBool(value)
+		if err != nil {
+			return errors.New("want true or false")
+		}
+		*field(c) = on
+		return nil
+	}
 }
 
-func (e *env) number(name string, limit int) int {
-	value := e.getenv(name)
-	if value == "" {
-		return 0
+func size(least, most int64, set func(*Config, int64)) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		n, err := ParseSize(value)
+		switch {
+		case err != nil:
+			return errors.New("want a size with its unit, such as 512MiB or 2GB")
+		case n < least:
+			return fmt.Errorf("want at least %d MiB", least>>20)
+		case n > most:
+			return fmt.Errorf("want at most %d MiB", most>>20)
+		}
+		set(c, n)
+		return nil
 	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 || n > limit {
-		e.fail(name, value, fmt.Sprintf("a number from 1 to %d", limit))
-	}
-	return n
-}
-
-func (e *env) on(name string) bool {
-	value := e.getenv(name)
-	if value == "" {
-		return false
-	}
-	on, err := strconv.ParseBool(value)
-	if err != nil {
-		e.fail(name, value, "true or false")
-	}
-	return on
-}
-
-func (e *env) size(name string) int64 {
-	value := e.getenv(name)
-	if value == "" {
-		return 0
-	}
-	n, err := ParseSize(value)
-	if err != nil {
-		e.fail(name, value, "a size above zero, such as 512MiB or 2GB")
-	}
-	return n
 }
 
 // units of sizes; the longer names come first, as shorter ones are their ends.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -29,22 +28,17 @@ const (
 	ExitInterrupted = 130 // Ctrl-C or a request to terminate
 )
 
-// StatusEnv names the variable that holds the number of a file descriptor. Main writes its exit code there just before it
-// exits, which tells whoever started it from an end that Main did not choose, such as os.Exit in the job's code.
-const StatusEnv = "FLETCH_STATUS_FD"
-
 // Main runs a job as a program: it calls declare with the program's arguments, runs the job in this process and exits.
 // The engine's own settings come from the environment: see Settings. Progress, the summary and errors go to standard
 // error. Ctrl-C cancels the job, a second one ends the process at once.
 func Main(declare func(args []string) (*engine.Job, error)) {
-	code := mainCode(declare)
-	if fd, err := strconv.Atoi(os.Getenv(StatusEnv)); err == nil && fd > 2 {
-		fmt.Fprintln(os.NewFile(uintptr(fd), "status"), code)
-	}
+	status := openStatus()
+	code := mainCode(declare, status)
+	status.ended(code)
 	os.Exit(code)
 }
 
-func mainCode(declare func(args []string) (*engine.Job, error)) int {
+func mainCode(declare func(args []string) (*engine.Job, error), status status) int {
 	config, err := FromEnv(os.Getenv)
 	if err == nil {
 		config, err = config.withDefaults()
@@ -65,7 +59,8 @@ func mainCode(declare func(args []string) (*engine.Job, error)) int {
 		return ExitUsage
 	}
 	debug.SetMemoryLimit(config.MemoryBytes)
-	ctx, stop := interruptible()
+	status.outputs(job)
+	ctx, stop := interruptible(status)
 	defer stop()
 	if config.Explain {
 		err = explain(ctx, os.Stdout, job, config)
@@ -97,14 +92,24 @@ func declared(declare func(args []string) (*engine.Job, error), args []string) (
 	return job, err
 }
 
-// interruptible returns a context that ends with the first signal to end; the second one ends the process.
-func interruptible() (context.Context, func()) {
+// oneInterrupt is how long signals count as one: a terminal, timeout and fletch run each send one to the process and one
+// to its group, or pass on what they get.
+const oneInterrupt = 500 * time.Millisecond
+
+// interruptible returns a context that ends with the first signal to end; a later one ends the process.
+func interruptible(status status) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2) // closed by no one
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		cancel(fmt.Errorf("received %v", <-signals))
-		<-signals
+		for first := time.Now(); time.Since(first) < oneInterrupt; {
+			<-signals
+		}
+		status.ended(ExitInterrupted)
 		os.Exit(ExitInterrupted)
 	}()
 	return ctx, func() { signal.Stop(signals) }
