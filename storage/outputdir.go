@@ -47,22 +47,36 @@ func newDirOutput(jobID string, loc plan.Location, d disk) (*dirOutput, error) {
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("output %s: %w", path, err)
 	}
-	parent, base := filepath.Split(path)
-	parent = filepath.Clean(parent)
+	parent, prefix := stagingOf(path)
 	synced := existingAbove(parent)
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return nil, fmt.Errorf("output %s: make the directory above it: %w", path, err)
 	}
-	prefix := "." + base + stagingMark
-	sweep(parent, func(name string) bool {
-		id, ok := strings.CutPrefix(name, prefix)
-		return ok && nameForm.MatchString(id)
-	})
+	sweepStaging(parent, prefix)
 	o := &dirOutput{jobID: jobID, path: path, suffix: loc.Suffix, synced: synced, placed: map[string]string{}, disk: d}
 	if o.staging, err = claimStaging(filepath.Join(parent, prefix+jobID)); err != nil {
 		return nil, fmt.Errorf("output %s: %w", path, err)
 	}
 	return o, nil
+}
+
+// stagingOf returns the directory in which the staging directories of an output stand, and what their names begin with.
+func stagingOf(path string) (parent, prefix string) {
+	return filepath.Dir(path), "." + filepath.Base(path) + stagingMark
+}
+
+func sweepStaging(parent, prefix string) {
+	sweep(parent, func(name string) bool {
+		id, ok := strings.CutPrefix(name, prefix)
+		return ok && nameForm.MatchString(id)
+	})
+}
+
+// SweepOutput removes what dead jobs staged beside the output of that name, and never published.
+func SweepOutput(name string) {
+	if path, err := localPath(name); err == nil {
+		sweepStaging(stagingOf(path))
+	}
 }
 
 // claimStaging makes a staging directory. It gets its name with its lock already held: a directory of that name and

@@ -20,12 +20,21 @@ func TempDir(parent string) (dir string, release func() error, err error) {
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return "", nil, err
 	}
-	sweep(parent, tempName.MatchString)
+	SweepTemp(parent)
 	o, err := claim(func() string { return filepath.Join(parent, "fletch-"+randomHex()) })
 	if err != nil {
 		return "", nil, err
 	}
 	return o.dir, o.remove, nil
+}
+
+// SweepTemp removes the directories that dead processes left in parent, or in the system's directory for temporary files
+// if parent is empty.
+func SweepTemp(parent string) {
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	sweep(parent, tempName.MatchString)
 }
 
 func randomHex() string {
