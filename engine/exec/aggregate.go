@@ -74,7 +74,7 @@ func CombineKeys[K, A any](t *Task, port Port, partitions int, x Keyed[K, None, 
 
 func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A]) *combiner[K, V, A] {
 	return &combiner[K, V, A]{
-		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: newTable[A](max(minSlots, int(x.Slots.Load()))), slots: x.Slots,
+		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: newTable[A](max(minSlots, int(x.Slots.Load())), combining), slots: x.Slots,
 		out: newEncoder(t, port, x.Codec), partitions: partitions,
 	}
 }
@@ -144,7 +144,7 @@ func (c *combiner[K, V, A]) finish() error {
 // Aggregate merges the accumulators of one partition and feeds each key with its own to out: in increasing order of the
 // keys, or in an order that is cheaper but as fixed.
 func Aggregate[K, V, A any](t *Task, src Source, x Keyed[K, V, A], ordered bool, out func(K, *A) bool) error {
-	keyer, table := x.Keyer(), NewTable[A]()
+	keyer, table := x.Keyer(), newTable[A](minSlots, aggregating)
 	var vector batch.Vector
 	at, fresh := make([]uint32, vectorRows), make([]bool, vectorRows)
 	err := vectors(t, src, x.Codec, func(rows []batch.KV[K, A], _ int) bool {

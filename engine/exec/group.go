@@ -51,7 +51,7 @@ func (s *scatter[K, V]) flush() {
 // Group collects the records of one partition and calls out with each key and its values, in the order in which these
 // came: keys in increasing order, or in an order that is cheaper but as fixed. The values can be ranged over once.
 func Group[K, V any](t *Task, src Source, codec *batch.Codec[batch.KV[K, V]], keyer *batch.Keyer[K], ordered bool, out func(K, iter.Seq[V]) bool) error {
-	g := &groups[K, V]{task: t, table: NewTable[uint32](), codec: codec}
+	g := &groups[K, V]{task: t, table: newTable[uint32](minSlots, aggregating), codec: codec}
 	defer g.release()
 	if err := g.collect(src, keyer); err != nil {
 		return err

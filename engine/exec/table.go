@@ -13,10 +13,12 @@ import (
 // Table holds one accumulator of type A for each key: open addressing with linear probing. A key of at most 15 bytes
 // lies beside its accumulator, so that finding it touches one cache line, rarely two.
 //
-// A slot's place is given by the high bits of the key's hash. Slots in their order are therefore nearly in the order of
-// hashes, whatever the capacity.
+// A slot's place is given by the high bits of the key's hash after a multiplication that differs from one use of tables
+// to the next. Keys that come in the order of another table, or of their hashes, would otherwise fill one table from its
+// beginning and probe ever longer.
 type Table[A any] struct {
 	slots []slot[A] // a power of two of them
+	odd   uint64    // what hashes are multiplied by
 	shift uint      // from a hash to its place
 	used  int
 	long  arena
@@ -31,14 +33,20 @@ type slot[A any] struct {
 
 const minSlots = 1 << 10
 
-// NewTable returns an empty table.
-func NewTable[A any]() *Table[A] { return newTable[A](minSlots) }
+// The uses of tables, as what their hashes are multiplied by: fractions of the golden ratio and of the square root of 3.
+const (
+	combining   = 0x9e3779b97f4a7c15
+	aggregating = 0xbb67ae8584caa73b
+)
 
-func newTable[A any](slots int) *Table[A] {
-	t := &Table[A]{}
+func newTable[A any](slots int, odd uint64) *Table[A] {
+	t := &Table[A]{odd: odd}
 	t.resize(slots)
 	return t
 }
+
+// place is where the search for a key of this hash begins.
+func (t *Table[A]) place(hash uint64) uint64 { return hash * t.odd >> (t.shift & 63) }
 
 func (t *Table[A]) resize(n int) {
 	t.slots = make([]slot[A], n)
@@ -74,10 +82,10 @@ func (t *Table[A]) Locate(keys *batch.Vector, at []uint32, fresh []bool) {
 		t.grow()
 	}
 	t.warm(words)
-	slots, shift := t.slots, t.shift&63
+	slots, odd, shift := t.slots, t.odd, t.shift&63
 	for i := range words {
 		w := &words[i]
-		place := w.Hash >> shift
+		place := w.Hash * odd >> shift
 		if s := &slots[place]; s.lo == w.Lo && s.hi == w.Hi { // most keys are short, known and where they belong
 			at[i], fresh[i] = uint32(place), false
 		} else if w.Hi == batch.LongTag {
@@ -92,9 +100,9 @@ func (t *Table[A]) Locate(keys *batch.Vector, at []uint32, fresh []bool) {
 // vector overlap, where probing key by key would wait for each in turn.
 func (t *Table[A]) warm(words []batch.Words) {
 	var sum uint64
-	slots, shift := t.slots, t.shift&63
+	slots, odd, shift := t.slots, t.odd, t.shift&63
 	for i := range words {
-		sum += slots[words[i].Hash>>shift].hi
+		sum += slots[words[i].Hash*odd>>shift].hi
 	}
 	t.touch = sum
 }
@@ -102,7 +110,7 @@ func (t *Table[A]) warm(words []batch.Words) {
 // locate probes for a short key.
 func (t *Table[A]) locate(w *batch.Words) (place uint32, fresh bool) {
 	mask := uint64(len(t.slots) - 1)
-	for i := w.Hash >> t.shift; ; i = (i + 1) & mask {
+	for i := t.place(w.Hash); ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		if s.lo == w.Lo && s.hi == w.Hi {
 			return uint32(i), false
@@ -117,7 +125,7 @@ func (t *Table[A]) locate(w *batch.Words) (place uint32, fresh bool) {
 
 func (t *Table[A]) locateLong(w batch.Words, key string) (place uint32, fresh bool) {
 	mask := uint64(len(t.slots) - 1)
-	for i := w.Hash >> t.shift; ; i = (i + 1) & mask {
+	for i := t.place(w.Hash); ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		if s.hi >= batch.LongTag && s.lo == w.Lo && t.long.at(s.hi) == key {
 			return uint32(i), false
@@ -139,7 +147,7 @@ func (t *Table[A]) grow() {
 		if old[k].hi == 0 {
 			continue
 		}
-		i := batch.HashOf(old[k].lo, old[k].hi) >> t.shift
+		i := t.place(batch.HashOf(old[k].lo, old[k].hi))
 		for t.slots[i].hi != 0 {
 			i = (i + 1) & mask
 		}

@@ -32,7 +32,7 @@ func newCounter(t testing.TB) *counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &counter{table: exec.NewTable[int64](), keyer: keyer, at: make([]uint32, 256), fresh: make([]bool, 256)}
+	return &counter{table: exec.NewCombiningTable[int64](), keyer: keyer, at: make([]uint32, 256), fresh: make([]bool, 256)}
 }
 
 func (c *counter) add(keys []string) {
@@ -135,5 +135,25 @@ func BenchmarkTable(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(words)), "ns/row")
 		})
+	}
+}
+
+// TestKeysInTheOrderOfATable adds keys to a small table in the order in which another holds them, and in the order of
+// their hashes: searching must not become long.
+func TestKeysInTheOrderOfATable(t *testing.T) {
+	c := newCounter(t)
+	c.add(zipfWords(200_000, 50_000))
+	for name, places := range map[string][]uint32{"places": c.table.Places(), "hashes": c.table.SortedByHash()} {
+		keys, _ := c.counts(places)
+		other := newCounter(t)
+		other.table = exec.NewAggregatingTable[int64]()
+		longest := 0
+		for some := range slices.Chunk(keys, 256) { // growing mends what has become of a table before
+			other.add(some)
+			longest = max(longest, other.table.LongestSearch())
+		}
+		if longest > 200 {
+			t.Errorf("in the order of %s: a search takes %d steps", name, longest)
+		}
 	}
 }
