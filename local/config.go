@@ -35,29 +35,29 @@ type Config struct {
 
 // Settings are the settings that stand in the environment, in the order of help texts.
 var Settings = []Setting{
-	{"FLETCH_PARALLELISM", "parallelism", "N", "tasks that use a core at a time (default: the cores)",
+	{"FLETCH_PARALLELISM", "parallelism", false, "let `N` tasks use a core at a time (default: the cores)",
 		number(maxParallelism, func(c *Config) *int { return &c.Parallelism })},
-	{"FLETCH_PARTITIONS", "partitions", "N", "hash partitions, and so part files (default: follows the input's size)",
+	{"FLETCH_PARTITIONS", "partitions", false, "make `N` hash partitions, and so part files (default: follows the input's size)",
 		number(maxPartitions, func(c *Config) *int { return &c.Partitions })},
-	{"FLETCH_MEMORY", "memory", "SIZE", "memory to use, such as 512MiB (default: half of the machine's)",
+	{"FLETCH_MEMORY", "memory", false, "use up to `SIZE` of memory, such as 512MiB (default: half of the machine's)",
 		size(minMemory, 1<<60, func(c *Config, n int64) { c.MemoryBytes = n })},
-	{"FLETCH_TMP", "tmp", "DIR", "directory for intermediate data (default: the system's)",
+	{"FLETCH_TMP", "tmp", false, "put intermediate data into `DIR` (default: the system's)",
 		func(c *Config, value string) error { c.TempDir = value; return nil }},
-	{"FLETCH_MAX_LINE", "max-line", "SIZE", "longest line of text to accept (default: 16MiB)",
+	{"FLETCH_MAX_LINE", "max-line", false, "refuse lines of text longer than `SIZE` (default: 16MiB)",
 		size(1, maxLine, func(c *Config, n int64) { c.MaxLineBytes = int(n) })},
-	{"FLETCH_EXPLAIN", "explain", "", "print the plan and do not run it",
+	{"FLETCH_EXPLAIN", "explain", true, "print the plan and do not run the job",
 		on(func(c *Config) *bool { return &c.Explain })},
-	{"FLETCH_JSON", "json", "", "print the result as JSON on standard output",
+	{"FLETCH_JSON", "json", true, "print the result as JSON on standard output",
 		on(func(c *Config) *bool { return &c.JSON })},
-	{"FLETCH_QUIET", "quiet", "", "print neither progress nor a summary",
+	{"FLETCH_QUIET", "quiet", true, "print neither progress nor a summary",
 		on(func(c *Config) *bool { return &c.Quiet })},
 }
 
 // Setting is one setting of Config: a variable of the environment and a flag of fletch run.
 type Setting struct {
 	Env, Flag string
-	Value     string // what stands for the value in a help text; empty for a switch
-	Usage     string
+	Switch    bool   // it is on or off
+	Usage     string // with the name of the value in backquotes, as in package flag
 	set       func(*Config, string) error
 }
 

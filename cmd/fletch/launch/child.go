@@ -1,0 +1,146 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"fletch/local"
+)
+
+// child is the program of a job at work.
+type child struct {
+	cmd    *exec.Cmd
+	status *os.File // what local.Main tells
+	config local.Config
+	ended  chan error // of cmd.Wait; room for it
+}
+
+// statusFD is the descriptor that the child gets: the first one of ExtraFiles.
+const statusFD = 3
+
+// start starts the program and releases it. The caller stays on its thread until wait returns.
+func start(ctx context.Context, p program, config Config) (*child, error) {
+	// The kernel tells the child when this thread ends, not when this process does.
+	runtime.LockOSThread()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, p.release())
+	}
+	c := &child{cmd: exec.CommandContext(context.WithoutCancel(ctx), p.path, config.Args...), status: read, config: config.Local, ended: make(chan error, 1)}
+	c.cmd.Args[0] = filepath.Base(p.path)
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.cmd.ExtraFiles = []*os.File{write}
+	c.cmd.Env = append(append(os.Environ(), config.Env...), local.StatusEnv+"="+strconv.Itoa(statusFD))
+	// SIGTERM lets an orphan clean up: local.Main cancels the job and leaves behind what does not return.
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	err = c.cmd.Start()
+	err = errors.Join(err, write.Close(), p.release())
+	if err != nil {
+		return nil, errors.Join(err, read.Close())
+	}
+	go func() { c.ended <- c.cmd.Wait() }()
+	return c, nil
+}
+
+// oneInterrupt is how long signals count as one: see local.Main, which does likewise.
+const oneInterrupt = 500 * time.Millisecond
+
+// wait passes signals on until the child has ended: the first as it is, a later one as the end of the child at once.
+func (c *child) wait(signals <-chan os.Signal) (code int, err error) {
+	defer runtime.UnlockOSThread()
+	defer c.status.Close()
+	var first time.Time
+	for {
+		select {
+		case s := <-signals:
+			if first.IsZero() {
+				first = time.Now()
+				err = c.cmd.Process.Signal(s)
+			} else if time.Since(first) >= oneInterrupt {
+				err = c.cmd.Process.Kill()
+			}
+			if err != nil && !errors.Is(err, os.ErrProcessDone) {
+				return 0, fmt.Errorf("pass a signal on to the job: %w", err)
+			}
+		case err := <-c.ended:
+			return c.outcome(err, !first.IsZero())
+		}
+	}
+}
+
+// outcome says how the child ended, and cleans up if it had no chance to.
+func (c *child) outcome(err error, interrupted bool) (code int, _ error) {
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, fmt.Errorf("wait for the job: %w", err)
+	}
+	state := c.cmd.ProcessState
+	status, err := c.told()
+	if err != nil {
+		return 0, fmt.Errorf("read how the job ended: %w", err)
+	}
+	if status.Ended {
+		return state.ExitCode(), nil
+	}
+	local.Sweep(c.config, status.Outputs)
+	if interrupted {
+		return 0, ErrInterrupted
+	}
+	return 0, &EndError{state}
+}
+
+// told reads what the child wrote. A process that the child started may still have the pipe open, so there need not be an
+// end to read up to.
+func (c *child) told() (local.Status, error) {
+	conn, err := c.status.SyscallConn()
+	if err != nil {
+		return local.Status{}, err
+	}
+	var text []byte
+	var failed error
+	err = conn.Read(func(fd uintptr) bool {
+		for buf := make([]byte, 4096); ; {
+			n, err := syscall.Read(int(fd), buf)
+			if errors.Is(err, syscall.EINTR) {
+				continue
+			}
+			if n <= 0 {
+				if err != nil && !errors.Is(err, syscall.EAGAIN) {
+					failed = err
+				}
+				return true
+			}
+			text = append(text, buf[:n]...)
+		}
+	})
+	return local.ParseStatus(string(text)), errors.Join(err, failed)
+}
+
+// EndError means that the child ended in a way that local.Main did not choose.
+type EndError struct{ state *os.ProcessState }
+
+func (e *EndError) Error() string {
+	wait, _ := e.state.Sys().(syscall.WaitStatus)
+	switch {
+	case wait.Signaled() && wait.Signal() == syscall.SIGKILL:
+		return "the job's process was killed, as the kernel does when memory runs out: give it less with --memory, or the machine more; no output was published"
+	case wait.Signaled():
+		return fmt.Sprintf("the job's process was ended by a signal (%v); no output was published", wait.Signal())
+	case wait.ExitStatus() == 0:
+		return "the job's process ended by itself with exit code 0, without a word about the job: does its main function call local.Main(Job), or its code os.Exit?"
+	case wait.ExitStatus() == goCrash:
+		return "the job's process ended by itself with exit code 2: its code crashed, as Go says above, or called os.Exit; no output was published"
+	}
+	return fmt.Sprintf("the job's process ended by itself with exit code %d: its code called os.Exit or log.Fatal; no output was published", wait.ExitStatus())
+}
+
+// goCrash is the exit code of a Go program that panics where nothing recovers, or ends with a fatal error.
+const goCrash = 2

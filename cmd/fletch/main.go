@@ -1,0 +1,104 @@
+// Command fletch is the command line of Fletch: flags go into a Config, the Config to the package that does the work.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"fletch/cmd/fletch/launch"
+	"fletch/local"
+)
+
+func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
+
+// exitCode is the end of a command that has said all there is to say.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// run runs a command line and returns its exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	err := app(stdout, stderr).Run(args)
+	var code exitCode
+	var usage *launch.UsageError
+	switch {
+	case err == nil:
+		return local.ExitDone
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(stderr, "error: %v\n", err)
+	switch {
+	case errors.Is(err, launch.ErrInterrupted):
+		return local.ExitInterrupted
+	case errors.As(err, &usage), errors.As(err, new(cli.ExitCoder)): // urfave's own: no such help topic
+		return local.ExitUsage
+	default:
+		return local.ExitFailed
+	}
+}
+
+func app(stdout, stderr io.Writer) *cli.App {
+	return &cli.App{
+		Name:                      "fletch",
+		Usage:                     "MapReduce in Go, without a JVM",
+		CustomAppHelpTemplate:     appHelp,
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		Commands:                  []*cli.Command{runCommand(), versionCommand(), completionCommand()},
+		Suggest:                   true,
+		EnableBashCompletion:      true,
+		DisableSliceFlagSeparator: true,
+		OnUsageError:              usageError,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run does it
+		Action:                    noCommand,
+	}
+}
+
+// noCommand answers what names no command.
+func noCommand(c *cli.Context) error {
+	if !c.Args().Present() {
+		return cli.ShowAppHelp(c)
+	}
+	name := c.Args().First()
+	return usagef("there is no command %q%s\n\nfletch help lists them", name, suggestion(cli.SuggestCommand(c.App.Commands, name)))
+}
+
+// usageError answers wrong flags.
+func usageError(c *cli.Context, err error, _ bool) error {
+	help := strings.TrimSpace(c.Command.HelpName) + " --help"
+	hint := ""
+	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
+		err = fmt.Errorf("there is no flag --%s", name)
+		hint = cli.SuggestFlag(c.Command.Flags, name, false)
+		if hint != "" {
+			hint = fmt.Sprintf("Did you mean %q?", hint)
+		}
+	}
+	return usagef("%w%s\n\n%s lists the flags", err, suggestion(hint), help)
+}
+
+// suggestion continues a message with a hint that is a sentence of its own, or nothing.
+func suggestion(hint string) string {
+	if hint == "" || strings.Contains(hint, `""`) { // urfave/cli knows nothing similar
+		return ""
+	}
+	return "; d" + strings.TrimPrefix(hint, "D")
+}
+
+// arguments refuses more arguments than a command takes.
+func arguments(c *cli.Context, most int) error {
+	if c.NArg() > most {
+		return usagef("%s: %q is one argument too many\n\n%s --help shows how to use it", c.Command.HelpName, c.Args().Get(most), c.Command.HelpName)
+	}
+	return nil
+}
+
+func usagef(format string, args ...any) error {
+	return &launch.UsageError{Err: fmt.Errorf(format, args...)}
+}
