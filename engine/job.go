@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,8 @@ type Job struct {
 	name string
 	ops  exec.Program
 	errs []error
+
+	untyped map[int]bool // the nodes whose type is wrong
 }
 
 // NewJob returns a job without datasets.
@@ -86,7 +89,7 @@ func add[T any](j *Job, op *exec.Operator, wrong ...error) Dataset[T] {
 		op.Type = describe(codec.Schema())
 	}
 	if err = cmp.Or(append(wrong, err)...); err != nil {
-		j.mistake(op, err)
+		j.mistype(op, err)
 	}
 	j.ops = append(j.ops, op)
 	return Dataset[T]{job: j, node: op.ID, codec: codec}
@@ -95,6 +98,18 @@ func add[T any](j *Job, op *exec.Operator, wrong ...error) Dataset[T] {
 // mistake notes what is wrong with an operator.
 func (j *Job) mistake(op *exec.Operator, err error) {
 	j.errs = append(j.errs, fmt.Errorf("%s (%s): %w", op.Op, op.Site, err))
+}
+
+// mistype notes that the type of an operator is wrong. Where it reads one whose type is wrong, it is so for the same
+// reason, which is told once.
+func (j *Job) mistype(op *exec.Operator, err error) {
+	if !slices.ContainsFunc(op.Inputs, func(id int) bool { return j.untyped[id] }) {
+		j.mistake(op, err)
+	}
+	if j.untyped == nil {
+		j.untyped = map[int]bool{}
+	}
+	j.untyped[op.ID] = true
 }
 
 // require notes a mistake unless ok.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io"
+	"maps"
 	"slices"
 
 	"fletch/engine/exec"
@@ -35,7 +36,7 @@ func To[T any](in Dataset[T], sink Sink[T]) {
 // Only returns a job that computes in and writes it to sink, and none of the other sinks of in's job, which stays as it
 // is.
 func Only[T any](in Dataset[T], sink Sink[T]) *Job {
-	job := &Job{name: in.job.name, errs: slices.Clone(in.job.errs)}
+	job := &Job{name: in.job.name, errs: slices.Clone(in.job.errs), untyped: maps.Clone(in.job.untyped)}
 	for _, op := range in.job.ops {
 		if op.Kind == plan.Sink { // it becomes a dataset that nobody reads, which is not computed
 			unread := *op

@@ -49,6 +49,12 @@ func Partition(hash uint64, n int) uint32 {
 	return uint32(uint64(uint32(hash)) * uint64(n) >> 32)
 }
 
+// shortWords packs and hashes a key of at most 15 bytes.
+func shortWords(s string) Words {
+	lo, hi := words(s)
+	return Words{lo, hi, hashWords(lo, hi)}
+}
+
 // words packs a key of at most 15 bytes: the bytes in memory order, zeroes, and in the last byte the length plus one, so
 // that no key is all zero and a key differs from its extension by zero bytes.
 func words(s string) (lo, hi uint64) {

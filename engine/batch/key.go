@@ -118,8 +118,7 @@ func (k *Keyer[K]) Normalise(v *Vector, first *K, stride uintptr, n int) {
 				v.setLong(i, key)
 				continue
 			}
-			lo, hi := words(key)
-			v.Words[i] = Words{lo, hi, hashWords(lo, hi)}
+			v.Words[i] = shortWords(key)
 		}
 	case kindInt64:
 		for i := range v.Words {
@@ -146,8 +145,7 @@ func (k *Keyer[K]) coded(v *Vector, base unsafe.Pointer, stride uintptr) {
 		if key := unsafe.String(unsafe.SliceData(k.buf[start:]), end-start); len(key) > 15 {
 			v.setLong(i, key)
 		} else {
-			lo, hi := words(key)
-			v.Words[i] = Words{lo, hi, hashWords(lo, hi)}
+			v.Words[i] = shortWords(key)
 		}
 		start = end
 	}

@@ -11,8 +11,8 @@ import (
 type Fold[V, A any] struct {
 	Add   func(acc *A, v V, fresh bool)
 	Merge func(acc *A, other A, fresh bool)
-	// Count replaces Add where records have no value: it adds a vector of them, by their places. It may be nil.
-	Count func(t *Table[A], at []uint32)
+	// Count replaces Add where records have no value: it adds a vector of keys. It may be nil.
+	Count func(t *Table[A], keys *batch.Vector)
 }
 
 // None is the value of a record that is all key.
@@ -21,17 +21,17 @@ type None struct{}
 // CountFold counts records.
 var CountFold = Fold[None, int64]{
 	Merge: func(acc *int64, other int64, _ bool) { *acc += other },
-	Count: func(t *Table[int64], at []uint32) {
-		for _, place := range at {
-			t.slots[place].acc++
-		}
-	},
+	Count: countKeys,
 }
 
 // DistinctFold keeps nothing but the keys.
 var DistinctFold = Fold[None, None]{
 	Merge: func(*None, None, bool) {},
-	Count: func(*Table[None], []uint32) {},
+	Count: func(t *Table[None], keys *batch.Vector) {
+		var at [vectorRows]uint32
+		var fresh [vectorRows]bool
+		t.Locate(keys, at[:], fresh[:])
+	},
 }
 
 // Keyed is what a keyed exchange knows of its types: K and V come in, K and A are moved.
@@ -111,12 +111,12 @@ func (c *combiner[K, V, A]) flush() {
 		c.table.Clear()
 	}
 	c.keyer.Normalise(&c.vector, &c.keys[0], unsafe.Sizeof(c.keys[0]), n)
-	c.table.Locate(&c.vector, c.at[:], c.fresh[:])
-	c.task.Enter(c.node)
 	if c.fold.Count != nil {
-		c.fold.Count(c.table, c.at[:n])
+		c.fold.Count(c.table, &c.vector)
 		return
 	}
+	c.table.Locate(&c.vector, c.at[:], c.fresh[:])
+	c.task.Enter(c.node)
 	for i := range n {
 		c.fold.Add(c.table.Acc(c.at[i]), c.values[i], c.fresh[i])
 	}

@@ -10,17 +10,20 @@ import (
 
 // FlatMap returns the consumer that feeds each element of f's sequence to out.
 func FlatMap[T, U any](t *Task, node int, f func(T) iter.Seq[U], out func(U) bool) func(T) bool {
-	f = faster(f)
+	sequence := sequenceOf(f)
 	more := true
 	yield := func(u U) bool {
 		t.pause()
-		more = more && out(u) // a sequence that goes on after the end is not heard
+		ok := out(u)
+		if !ok {
+			more = false
+		}
 		t.Enter(node)
-		return more
+		return ok
 	}
 	return func(rec T) bool {
 		t.Enter(node)
-		f(rec)(yield)
+		sequence(rec, yield)
 		return more
 	}
 }

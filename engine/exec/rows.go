@@ -118,6 +118,7 @@ func newEncoder[T any](t *Task, port Port, codec *batch.Codec[T]) *encoder[T] {
 
 func (e *encoder[T]) add(row T) {
 	if e.rows = append(e.rows, row); len(e.rows) == vectorRows {
+		e.task.pause() // a function may emit for one record without end
 		check(e.encode())
 	}
 }

@@ -78,22 +78,41 @@ func (t *Table[A]) fits(n int) bool { return t.used+n <= len(t.slots)-len(t.slot
 func (t *Table[A]) Locate(keys *batch.Vector, at []uint32, fresh []bool) {
 	words := keys.Words
 	at, fresh = at[:len(words)], fresh[:len(words)]
-	for !t.fits(len(words)) {
-		t.grow()
-	}
-	t.warm(words)
+	t.prepare(words)
 	slots, odd, shift := t.slots, t.odd, t.shift&63
 	for i := range words {
 		w := &words[i]
 		place := w.Hash * odd >> shift
 		if s := &slots[place]; s.lo == w.Lo && s.hi == w.Hi { // most keys are short, known and where they belong
 			at[i], fresh[i] = uint32(place), false
-		} else if w.Hi == batch.LongTag {
-			at[i], fresh[i] = t.locateLong(*w, keys.Long[i])
 		} else {
-			at[i], fresh[i] = t.locate(w)
+			at[i], fresh[i] = t.locate(w, keys.Long[i])
 		}
 	}
+}
+
+// countKeys adds one to the count of each key: Locate and the sum in one pass.
+func countKeys(t *Table[int64], keys *batch.Vector) {
+	words := keys.Words
+	t.prepare(words)
+	slots, odd, shift := t.slots, t.odd, t.shift&63
+	for i := range words {
+		w := &words[i]
+		if s := &slots[w.Hash*odd>>shift]; s.lo == w.Lo && s.hi == w.Hi {
+			s.acc++
+		} else {
+			place, _ := t.locate(w, keys.Long[i])
+			slots[place].acc++
+		}
+	}
+}
+
+// prepare makes room for as many new keys and loads the slots that they are looked for in.
+func (t *Table[A]) prepare(words []batch.Words) {
+	for !t.fits(len(words)) {
+		t.grow()
+	}
+	t.warm(words)
 }
 
 // warm loads the slots that keys will be looked for in. The loads do not depend on one another, so the misses of a whole
@@ -107,8 +126,11 @@ func (t *Table[A]) warm(words []batch.Words) {
 	t.touch = sum
 }
 
-// locate probes for a short key.
-func (t *Table[A]) locate(w *batch.Words) (place uint32, fresh bool) {
+// locate probes for a key, whose bytes are long if it is a long one.
+func (t *Table[A]) locate(w *batch.Words, long string) (place uint32, fresh bool) {
+	if w.Hi == batch.LongTag {
+		return t.locateLong(w, long)
+	}
 	mask := uint64(len(t.slots) - 1)
 	for i := t.place(w.Hash); ; i = (i + 1) & mask {
 		s := &t.slots[i]
@@ -123,7 +145,7 @@ func (t *Table[A]) locate(w *batch.Words) (place uint32, fresh bool) {
 	}
 }
 
-func (t *Table[A]) locateLong(w batch.Words, key string) (place uint32, fresh bool) {
+func (t *Table[A]) locateLong(w *batch.Words, key string) (place uint32, fresh bool) {
 	mask := uint64(len(t.slots) - 1)
 	for i := t.place(w.Hash); ; i = (i + 1) & mask {
 		s := &t.slots[i]
