@@ -50,8 +50,8 @@ func TestMistakes(t *testing.T) {
 			engine.Map(one(job), func(int64) unsupported { return unsupported{} })
 		}, "field C has type chan int, which is not supported"},
 		{"key without an order", func(job *engine.Job) {
-			engine.Count(engine.Map(one(job), func(int64) map[string]int { return nil }))
-		}, "no order for a key: type map[string]int"},
+			engine.KeyBy(one(job), func(int64) map[string]int { return nil })
+		}, "field Key has type map[string]int, which is not supported"},
 		{"nil map function", func(job *engine.Job) { engine.Map[int64, int64](one(job), nil) }, "Map (engine/engine_test.go"},
 		{"nil key function", func(job *engine.Job) { engine.KeyBy[int64](one(job), nil) }, "KeyBy (engine/engine_test.go"},
 		{"nil fold", func(job *engine.Job) {
@@ -77,6 +77,21 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestWrongTypeIsToldOnce sees that what only follows from a wrong type is left out, and nothing else.
+func TestWrongTypeIsToldOnce(t *testing.T) {
+	job := engine.NewJob("test")
+	funcs := engine.Map(engine.Range(job, 0, 1), func(int64) func() { return nil })
+	engine.Count(engine.Filter(funcs, func(func()) bool { return true }))
+	engine.Repartition(funcs, 0)
+	err := job.Err()
+	if err == nil || strings.Count(err.Error(), "not supported") != 1 || strings.Count(err.Error(), "Map (") != 1 {
+		t.Errorf("error %v, want the type of Map alone", err)
+	}
+	if err == nil || !strings.Contains(err.Error(), "below 1") {
+		t.Errorf("error %v, want the mistake of Repartition too", err)
 	}
 }
 

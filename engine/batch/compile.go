@@ -141,6 +141,9 @@ func (c *compiler) column(t reflect.Type) (column, error) {
 	if s, ok := scalarColumn(t.Kind()); ok {
 		return s, nil
 	}
+	if len(c.path) == 0 {
+		return nil, c.unsupported("is not supported; %s", supported)
+	}
 	return nil, c.unsupported("has type %v, which is not supported; %s", t, supported)
 }
 
