@@ -44,7 +44,7 @@ type Program []*Operator
 // fault.User. Run does not close src.
 func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port, partitions map[int]int) (err error) {
 	ended := false
-	t.program, t.op, t.source, t.row = p, stage.Root, src, -1
+	t.program, t.op, t.source, t.row, t.read = p, stage.Root, src, -1, 0
 	defer func() {
 		if e := t.recovered(recover(), ended); e != nil {
 			err, t.failure = e, e

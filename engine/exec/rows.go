@@ -70,11 +70,14 @@ func recordVectors[T any](t *Task, d *batch.Decoder[T], rec arrow.Record, rows [
 	return true, nil
 }
 
-// advance publishes what has been read.
+// advance counts what has been read.
 func (t *Task) advance(src Source, rows int64) {
 	t.Progress.Rows.Add(rows)
 	if m, ok := src.(Measured); ok {
-		t.Progress.Bytes.Store(m.BytesRead())
+		read := m.BytesRead()
+		t.Progress.Bytes.Add(read - t.read)
+		t.metrics.BytesIn += read - t.read
+		t.read = read
 	}
 }
 

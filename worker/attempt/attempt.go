@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/arrow/util"
 
 	"fletch/engine/coro"
 	"fletch/engine/exec"
@@ -219,6 +220,7 @@ type blockSource struct {
 	partition int
 	rows      int64 // of the batches before the last one
 	last      int64 // rows of that
+	bytes     int64 // of all batches
 }
 
 func (s *blockSource) Next() (arrow.Record, error) {
@@ -227,9 +229,12 @@ func (s *blockSource) Next() (arrow.Record, error) {
 	s.last = 0
 	if err == nil {
 		s.last = rec.NumRows()
+		s.bytes += util.TotalRecordSize(rec)
 	}
 	return rec, err
 }
+
+func (s *blockSource) BytesRead() int64 { return s.bytes }
 
 func (s *blockSource) Position(row int) string {
 	return fmt.Sprintf("%d of partition %d", s.rows+int64(row), s.partition)

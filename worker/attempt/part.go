@@ -38,12 +38,10 @@ func (p *part) Write(rec arrow.Record, _ []uint32) error {
 	return nil
 }
 
-// commit makes the file durable, off the runner, as that waits for the disk.
-func (p *part) commit(c *coro.Coroutine) (out plan.Part, err error) {
-	err = coro.Do(c, func() error {
-		out, err = p.file.Commit()
-		return err
-	})
+// commit makes the file durable, off the runner, as that waits for the disk. The file is not let go of before that has
+// ended, even if the attempt is cancelled meanwhile.
+func (p *part) commit(c *coro.Coroutine) (plan.Part, error) {
+	out, err := coro.Join(c, coro.Go(c, p.file.Commit))
 	out.Sink = p.sink
 	return out, err
 }
