@@ -37,6 +37,7 @@ type Task struct {
 	atEnd    []func() // frees what a run holds, however it ends
 	failure  error    // of the last run
 	source   Source   // that records come from
+	read     int64    // bytes that source has told of
 	row      int      // within the batch that source yielded last; below zero: no record is at work
 }
 

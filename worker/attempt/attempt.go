@@ -11,7 +11,6 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
-	"github.com/apache/arrow/go/v15/arrow/util"
 
 	"fletch/engine/coro"
 	"fletch/engine/exec"
@@ -229,11 +228,27 @@ func (s *blockSource) Next() (arrow.Record, error) {
 	s.last = 0
 	if err == nil {
 		s.last = rec.NumRows()
-		s.bytes += util.TotalRecordSize(rec)
+		for _, column := range rec.Columns() {
+			s.bytes += size(column.Data())
+		}
 	}
 	return rec, err
 }
 
+// size returns the bytes of an array's buffers.
+func size(data arrow.ArrayData) (n int64) {
+	for _, b := range data.Buffers() {
+		if b != nil {
+			n += int64(b.Len())
+		}
+	}
+	for _, child := range data.Children() {
+		n += size(child)
+	}
+	return n
+}
+
+// BytesRead counts the bytes of the columns, without the frames around them.
 func (s *blockSource) BytesRead() int64 { return s.bytes }
 
 func (s *blockSource) Position(row int) string {
