@@ -149,7 +149,7 @@ func show(ctx context.Context, job *engine.Job, config Config) error {
 func printError(w io.Writer, err error) {
 	fmt.Fprintf(w, "error: %v\n", err)
 	var op *exec.OperatorError
-	if errors.As(err, &op) && len(op.Stack) > 0 {
-		fmt.Fprintf(w, "\n%s", op.Stack)
+	if errors.As(err, &op) {
+		fmt.Fprint(w, jobFrames(op.Stack))
 	}
 }
