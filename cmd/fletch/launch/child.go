@@ -87,10 +87,12 @@ func (c *child) outcome(err error, interrupted bool) (code int, _ error) {
 	if err != nil {
 		return 0, fmt.Errorf("read how the job ended: %w", err)
 	}
-	if status.Ended {
-		return state.ExitCode(), nil
+	if code = state.ExitCode(); code != local.ExitDone || !status.Ended {
+		local.Sweep(c.config, status.Outputs) // the second signal ends a child at once
 	}
-	local.Sweep(c.config, status.Outputs)
+	if status.Ended {
+		return code, nil
+	}
 	if interrupted {
 		return 0, ErrInterrupted
 	}

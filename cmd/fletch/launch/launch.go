@@ -41,8 +41,11 @@ func Run(ctx context.Context, config Config) (code int, err error) {
 
 	building, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	slow := time.AfterFunc(time.Second, func() { fmt.Fprintf(config.Stderr, "building %s ...\n", config.Package) })
-	defer slow.Stop()
+	slow := time.AfterFunc(time.Second, func() {
+		if !config.Local.Quiet {
+			fmt.Fprintf(config.Stderr, "building %s ...\n", config.Package)
+		}
+	})
 	p, err := build(building, config.Package)
 	slow.Stop()
 	if building.Err() != nil {
