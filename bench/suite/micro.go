@@ -15,12 +15,18 @@ type microBenchmark struct {
 	pkg    string
 	name   string // with the sub-benchmark's, without the number of cores
 	metric string // the unit that testing prints behind the value
-	most   float64
+	// against is another benchmark: most is then how many times its value this one may have.
+	against string
+	most    float64
 }
 
 var microBenchmarks = []microBenchmark{
-	{"./engine/coro", "BenchmarkYield", "ns/op", 150},
-	{"./engine/coro", "BenchmarkParked", "bytes/coroutine", 4096},
+	{pkg: "./engine/coro", name: "BenchmarkYield", metric: "ns/op", most: 150},
+	{pkg: "./engine/coro", name: "BenchmarkParked", metric: "bytes/coroutine", most: 4096},
+	{pkg: "./engine/batch", name: "BenchmarkEncodeInt64", metric: "ns/row", against: "BenchmarkByHandEncodeInt64", most: 1.5},
+	{pkg: "./engine/batch", name: "BenchmarkDecodeInt64", metric: "ns/row", against: "BenchmarkByHandDecodeInt64", most: 1.5},
+	{pkg: "./engine/batch", name: "BenchmarkEncodeString", metric: "ns/row", against: "BenchmarkByHandEncodeString", most: 1.5},
+	{pkg: "./engine/batch", name: "BenchmarkDecodeString", metric: "ns/row", against: "BenchmarkByHandDecodeString", most: 1.5},
 }
 
 // micro runs the Go benchmarks, a package at a time.
@@ -55,20 +61,21 @@ func micro(ctx context.Context, c Config) ([]report.Row, error) {
 func pattern(benchmarks []microBenchmark) string {
 	var names []string
 	for _, m := range benchmarks {
-		top, _, _ := strings.Cut(m.name, "/")
-		names = append(names, top)
+		for _, name := range []string{m.name, m.against} {
+			if top, _, _ := strings.Cut(name, "/"); top != "" {
+				names = append(names, top)
+			}
+		}
 	}
 	return "^(" + strings.Join(names, "|") + ")$"
 }
 
 // row shows the median of what go test printed.
 func (m microBenchmark) row(out string) (report.Row, error) {
-	values := m.values(out)
-	if len(values) == 0 {
-		return report.Row{}, fmt.Errorf("%s %s printed no %s:\n%s", m.pkg, m.name, m.metric, out)
+	value, err := m.median(out, m.name)
+	if err != nil {
+		return report.Row{}, err
 	}
-	slices.Sort(values)
-	value := values[len(values)/2]
 	r := report.Row{Benchmark: m.pkg + " " + strings.TrimPrefix(m.name, "Benchmark"), Contestant: fletch}
 	unit, per, _ := strings.Cut(m.metric, "/")
 	if unit == "ns" {
@@ -76,16 +83,33 @@ func (m microBenchmark) row(out string) (report.Row, error) {
 	} else {
 		r.Bytes = value
 	}
-	r.Targets = []report.Target{report.AtMost(unit+" per "+per, value, m.most, "")}
+	if m.against == "" {
+		r.Targets = []report.Target{report.AtMost(unit+" per "+per, value, m.most, "")}
+		return r, nil
+	}
+	other, err := m.median(out, m.against)
+	if err != nil {
+		return report.Row{}, err
+	}
+	r.Targets = []report.Target{report.AtMost("times "+strings.TrimPrefix(m.against, "Benchmark"), value/other, m.most, "")}
 	return r, nil
 }
 
+func (m microBenchmark) median(out, name string) (float64, error) {
+	values := m.values(out, name)
+	if len(values) == 0 {
+		return 0, fmt.Errorf("%s %s printed no %s:\n%s", m.pkg, name, m.metric, out)
+	}
+	slices.Sort(values)
+	return values[len(values)/2], nil
+}
+
 // values finds the metric in lines such as "BenchmarkYield-2  1000000  120.5 ns/op".
-func (m microBenchmark) values(out string) []float64 {
+func (m microBenchmark) values(out, name string) []float64 {
 	var values []float64
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)
-		if len(fields) < 4 || trimCores(fields[0]) != m.name {
+		if len(fields) < 4 || trimCores(fields[0]) != name {
 			continue
 		}
 		for i := 2; i+1 < len(fields); i += 2 {

@@ -61,12 +61,16 @@ func TestMicroBenchmarksAreParsed(t *testing.T) {
 		want  report.Row
 	}{
 		{
-			microBenchmark{"./c", "BenchmarkYield", "ns/op", 120},
+			microBenchmark{pkg: "./c", name: "BenchmarkYield", metric: "ns/op", most: 120},
 			report.Row{Benchmark: "./c Yield", Seconds: 120.5e-9, Targets: []report.Target{{What: "ns per op <= 120", Met: false}}},
 		},
 		{
-			microBenchmark{"./c", "BenchmarkParked/100-way", "bytes/coroutine", 4096},
+			microBenchmark{pkg: "./c", name: "BenchmarkParked/100-way", metric: "bytes/coroutine", most: 4096},
 			report.Row{Benchmark: "./c Parked/100-way", Bytes: 2900, Targets: []report.Target{{What: "bytes per coroutine <= 4096", Met: true}}},
+		},
+		{
+			microBenchmark{pkg: "./c", name: "BenchmarkYieldAmong/100", metric: "ns/op", against: "BenchmarkYield", most: 3},
+			report.Row{Benchmark: "./c YieldAmong/100", Seconds: 400e-9, Targets: []report.Target{{What: "times Yield <= 3", Met: false}}},
 		},
 	}
 	for _, test := range tests {
@@ -76,7 +80,7 @@ func TestMicroBenchmarksAreParsed(t *testing.T) {
 			t.Errorf("got %+v (%v)\nwant %+v", got, err, test.want)
 		}
 	}
-	if _, err := (microBenchmark{"./c", "BenchmarkGone", "ns/op", 1}).row(goTestOutput); err == nil {
+	if _, err := (microBenchmark{pkg: "./c", name: "BenchmarkGone", metric: "ns/op", most: 1}).row(goTestOutput); err == nil {
 		t.Error("a benchmark that printed nothing is no error")
 	}
 }
