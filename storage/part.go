@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 
+	"golang.org/x/sys/unix"
+
 	"fletch/engine/plan"
 )
 
@@ -89,6 +91,9 @@ func (w *PartWriter) Discard() error {
 func (w *PartWriter) wrap(err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return permanentf("write the output: its disk or quota is full: %w", err)
 	}
 	return fmt.Errorf("write output part %s: %w", w.part.Name, err)
 }

@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"fletch/engine/plan"
+	"fletch/fault"
 )
 
 // failingFile takes room bytes and then fails, or fails in the step that an error is set for.
@@ -37,16 +40,16 @@ func (f *failingFile) Close() error {
 func (f *failingFile) Remove() error { f.wasRemoved = true; return f.partFile.Remove() }
 
 func TestPartOnFailingDisk(t *testing.T) {
-	full := errors.New("no space left")
+	broken := errors.New("broken disk")
 	for name, c := range map[string]struct {
 		file failingFile
 		want error
 	}{
-		"full":        {failingFile{writeErr: full, room: partBufferBytes + 7}, full},
-		"full at end": {failingFile{writeErr: full, room: 3*partBufferBytes - 1}, full},
+		"full":        {failingFile{writeErr: unix.ENOSPC, room: partBufferBytes + 7}, unix.ENOSPC},
+		"full at end": {failingFile{writeErr: unix.EDQUOT, room: 3*partBufferBytes - 1}, unix.EDQUOT},
 		"short write": {failingFile{short: true, room: partBufferBytes + 7}, io.ErrShortWrite},
-		"sync":        {failingFile{syncErr: full}, full},
-		"close":       {failingFile{closeErr: full}, full},
+		"sync":        {failingFile{syncErr: broken}, broken},
+		"close":       {failingFile{closeErr: broken}, broken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := newDirOutput("job-1", plan.Location{Path: filepath.Join(t.TempDir(), "out")}, systemDisk)
@@ -68,8 +71,13 @@ func TestPartOnFailingDisk(t *testing.T) {
 			if writeErr != nil && !errors.Is(writeErr, c.want) {
 				t.Errorf("Write: %v, want %v", writeErr, c.want)
 			}
-			if _, err := w.Commit(); !errors.Is(err, c.want) {
+			_, err = w.Commit()
+			if !errors.Is(err, c.want) {
 				t.Errorf("Commit: %v, want %v", err, c.want)
+			}
+			// Where the disk is full, another attempt writes to the same one.
+			if full := file.writeErr != nil; full != (fault.ClassOf(err) == fault.Permanent) {
+				t.Errorf("Commit: class %v of %v", fault.ClassOf(err), err)
 			}
 			if !file.closed || !file.wasRemoved {
 				t.Errorf("closed %v, removed %v", file.closed, file.wasRemoved)
