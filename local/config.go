@@ -35,15 +35,15 @@ type Config struct {
 
 // Settings are the settings that stand in the environment, in the order of help texts.
 var Settings = []Setting{
-	{"FLETCH_PARALLELISM", "parallelism", false, "let `N` tasks use a core at a time (default: the cores)",
+	{"FLETCH_PARALLELISM", "parallelism", false, "let `N` tasks use a core at a time (default: as many as cores)",
 		number(maxParallelism, func(c *Config) *int { return &c.Parallelism })},
-	{"FLETCH_PARTITIONS", "partitions", false, "make `N` hash partitions, and so part files (default: follows the input's size)",
+	{"FLETCH_PARTITIONS", "partitions", false, "make `N` hash partitions (default: by the input's size)",
 		number(maxPartitions, func(c *Config) *int { return &c.Partitions })},
-	{"FLETCH_MEMORY", "memory", false, "use up to `SIZE` of memory, such as 512MiB (default: half of the machine's)",
+	{"FLETCH_MEMORY", "memory", false, "use up to `SIZE`, such as 512MiB (default: half of the memory)",
 		size(minMemory, 1<<60, func(c *Config, n int64) { c.MemoryBytes = n })},
 	{"FLETCH_TMP", "tmp", false, "put intermediate data into `DIR` (default: the system's)",
 		func(c *Config, value string) error { c.TempDir = value; return nil }},
-	{"FLETCH_MAX_LINE", "max-line", false, "refuse lines of text longer than `SIZE` (default: 16MiB)",
+	{"FLETCH_MAX_LINE", "max-line", false, "refuse longer lines of text than `SIZE` (default: 16MiB)",
 		size(1, maxLine, func(c *Config, n int64) { c.MaxLineBytes = int(n) })},
 	{"FLETCH_EXPLAIN", "explain", true, "print the plan and do not run the job",
 		on(func(c *Config) *bool { return &c.Explain })},

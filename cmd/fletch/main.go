@@ -36,7 +36,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case errors.Is(err, launch.ErrInterrupted):
 		return local.ExitInterrupted
-	case errors.As(err, &usage), errors.As(err, new(cli.ExitCoder)): // urfave's own: no such help topic
+	case errors.As(err, &usage):
 		return local.ExitUsage
 	default:
 		return local.ExitFailed
@@ -44,13 +44,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 func app(stdout, stderr io.Writer) *cli.App {
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, c.App.Version) }
 	return &cli.App{
 		Name:                      "fletch",
-		Usage:                     "MapReduce in Go, without a JVM",
+		Version:                   thisVersion().String(),
 		CustomAppHelpTemplate:     appHelp,
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
-		Commands:                  []*cli.Command{runCommand(), versionCommand(), completionCommand()},
+		Commands:                  []*cli.Command{runCommand(), versionCommand(), completionCommand(), helpCommand()},
+		Flags:                     []cli.Flag{cli.HelpFlag},
 		Suggest:                   true,
 		EnableBashCompletion:      true,
 		DisableSliceFlagSeparator: true,
@@ -65,7 +67,10 @@ func noCommand(c *cli.Context) error {
 	if !c.Args().Present() {
 		return cli.ShowAppHelp(c)
 	}
-	name := c.Args().First()
+	return unknownCommand(c, c.Args().First())
+}
+
+func unknownCommand(c *cli.Context, name string) error {
 	return usagef("there is no command %q%s\n\nfletch help lists them", name, suggestion(cli.SuggestCommand(c.App.Commands, name)))
 }
 

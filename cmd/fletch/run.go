@@ -16,11 +16,13 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a job on this machine",
 		ArgsUsage: "[flags] JOB [job flags]",
-		Description: `JOB is the directory of a job's package; it is built, and run in a process of its own.
-Flags before JOB are Fletch's, those after it the job's: fletch run JOB --help shows them.
+		Description: `JOB is the directory of a job's package. It is built, and runs in a process of its
+own. Flags before JOB are Fletch's and are listed here; those after it are the job's:
+fletch run JOB --help lists them.
 
-Progress and errors go to standard error. The exit code is 0 if the job is done,
-1 if it failed, 2 if the command line is wrong, 130 if it was interrupted.
+Each of Fletch's flags is a variable of the environment, too: FLETCH_MAX_LINE for
+--max-line. Progress and errors go to standard error. The exit code is 0 if the job
+is done, 1 if it failed, 2 if the command line is wrong, 130 if it was interrupted.
 
 Example:
   fletch run ./examples/wordcount --input 'books/*.txt' --output counts`,
@@ -30,11 +32,10 @@ Example:
 		Action:             runJob,
 	}
 	for _, s := range local.Settings {
-		usage := s.Usage + " [$" + s.Env + "]"
 		if s.Switch {
-			c.Flags = append(c.Flags, &cli.BoolFlag{Name: s.Flag, Usage: usage, DisableDefaultText: true})
+			c.Flags = append(c.Flags, &cli.BoolFlag{Name: s.Flag, Usage: s.Usage, DisableDefaultText: true})
 		} else {
-			c.Flags = append(c.Flags, &cli.StringFlag{Name: s.Flag, Usage: usage})
+			c.Flags = append(c.Flags, &cli.StringFlag{Name: s.Flag, Usage: s.Usage})
 		}
 	}
 	return c

@@ -61,7 +61,7 @@ func here(dir string) string {
 // list asks the go tool about the package and returns the names of its files.
 func (s *source) list(ctx context.Context, goTool string) (files []string, err error) {
 	out, err := s.run(ctx, goTool, "list", "-find", "-json=Dir,Name,GoFiles,CgoFiles", s.pattern)
-	if err != nil && !strings.Contains(s.name, "/") {
+	if err != nil && s.workDir == "" && !strings.Contains(s.name, "/") {
 		return nil, usagef("there is no directory %s", s.name)
 	}
 	if err != nil && s.workDir == "" {
