@@ -148,8 +148,7 @@ func show(ctx context.Context, job *engine.Job, config Config) error {
 // printError prints an error as a person wants to read it: the message, and of a panic the lines of the job's code.
 func printError(w io.Writer, err error) {
 	fmt.Fprintf(w, "error: %v\n", err)
-	var op *exec.OperatorError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*exec.OperatorError](err); ok {
 		fmt.Fprint(w, jobFrames(op.Stack))
 	}
 }

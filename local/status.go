@@ -58,7 +58,9 @@ func openStatus() status {
 	}
 	// It is this process's alone: neither those that the job starts write to it, nor do they keep it open.
 	syscall.CloseOnExec(fd)
-	os.Unsetenv(StatusEnv)
+	if err := os.Unsetenv(StatusEnv); err != nil {
+		return status{}
+	}
 	return status{os.NewFile(uintptr(fd), "status")}
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -92,22 +93,20 @@ func (s *source) list(ctx context.Context, goTool string) (files []string, err e
 
 // declaresJob reports whether one of the files has a function Job. A file that does not parse counts as one that has: the
 // compiler says more about it.
-func declaresJob(dir string, files []string) (bool, error) {
+func declaresJob(dir string, files []string) (declared bool, err error) {
 	for _, name := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.SkipObjectResolution)
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		if file == nil {
 			return false, err
 		}
-		if err != nil {
-			return true, nil
-		}
-		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "Job" {
-				return true, nil
-			}
-		}
+		declared = declared || err != nil || slices.ContainsFunc(file.Decls, isJob)
 	}
-	return false, nil
+	return declared, nil
+}
+
+func isJob(d ast.Decl) bool {
+	f, ok := d.(*ast.FuncDecl)
+	return ok && f.Recv == nil && f.Name.Name == "Job"
 }
 
 // stopWait is how long the go tool may take to clean up once it is interrupted.
