@@ -83,6 +83,6 @@ func (p *Progress) Done() {
 
 func (p *Progress) writeLocked(b []byte) {
 	if len(b) > 0 {
-		p.mu.w.Write(b)
+		p.mu.w.Write(b) //nolint:errcheck // this is where errors would be shown
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"fletch/engine/plan"
 	"pgregory.net/rapid"
+
+	"fletch/engine/plan"
 )
 
 // TestLogsAreWhole has several goroutines write a log, one of them piece by piece, while the job goes on.

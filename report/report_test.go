@@ -115,7 +115,7 @@ func (s *session) answer() string {
 
 // change applies what has changed to a job.
 func change(j *Job, input string) error {
-	for _, l := range strings.Split(input, "\n") {
+	for l := range strings.SplitSeq(input, "\n") {
 		var to any = j
 		what, text, _ := strings.Cut(l, " ")
 		if what == "stage" {
@@ -126,7 +126,8 @@ func change(j *Job, input string) error {
 			for len(j.Stages) <= id {
 				j.Stages = append(j.Stages, Stage{ID: len(j.Stages)})
 			}
-			to, text = &j.Stages[id], text[strings.Index(text, " "):]
+			_, text, _ = strings.Cut(text, " ")
+			to = &j.Stages[id]
 		}
 		if l == "" {
 			continue

@@ -19,19 +19,19 @@ const (
 func Summary(w io.Writer, j Job) {
 	fmt.Fprintf(w, "%s\n", clean(strings.TrimSpace(j.Name+"  "+j.ID)))
 	if len(j.Stages) > 0 {
-		io.WriteString(w, "\n")
+		fmt.Fprint(w, "\n")
 		writeTable(w, "", stageTable(j.Stages))
 	}
 	fmt.Fprintf(w, "\n%s\n", whole(&j))
 	if j.Error != "" {
-		io.WriteString(w, "\n"+failure(j.Error))
+		fmt.Fprint(w, "\n"+failure(j.Error))
 	}
 	if len(j.Counters) > 0 {
-		io.WriteString(w, "\ncounters\n")
+		fmt.Fprint(w, "\ncounters\n")
 		writeTable(w, "  ", counterTable(j.Counters))
 	}
 	if len(j.Outputs) > 0 {
-		io.WriteString(w, "\noutputs\n")
+		fmt.Fprint(w, "\noutputs\n")
 		writeTable(w, "  ", outputTable(j.Outputs))
 	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"strings"
 )
@@ -37,7 +38,7 @@ func writeTable(w io.Writer, indent string, table []*column) {
 	}
 	for i := range lines {
 		if line := strings.TrimRight(lines[i].String(), " "); i > 0 || line != "" {
-			io.WriteString(w, strings.TrimRight(indent+line, " ")+"\n")
+			fmt.Fprint(w, strings.TrimRight(indent+line, " ")+"\n")
 		}
 	}
 }
