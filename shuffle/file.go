@@ -60,7 +60,7 @@ func (d *dataFile) remove() error {
 	if d.f == nil {
 		return nil
 	}
-	d.f.Close() // its error says nothing about a file that is thrown away
+	d.f.Close() //nolint:errcheck // its error says nothing about a file that is thrown away
 	d.f = closedFile{}
 	for _, path := range []string{d.temporary, d.final} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

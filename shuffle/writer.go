@@ -143,7 +143,7 @@ func (w *Writer) inMemory() *output {
 
 // Discard removes everything that the Writer has written. After Commit it does nothing, so that it may be deferred.
 func (w *Writer) Discard() error {
-	if w.err == errEnded {
+	if errors.Is(w.err, errEnded) {
 		return nil
 	}
 	w.letGo()
@@ -285,7 +285,7 @@ func (w *Writer) free(b *block) {
 // coroutine is cancelled or unwound meanwhile.
 func do(c *coro.Coroutine, fn func() error) error {
 	call := coro.Go(c, func() (struct{}, error) { return struct{}{}, fn() })
-	defer coro.Join(c, call)
+	defer coro.Join(c, call) //nolint:errcheck // Await returns its error
 	_, err := coro.Await(c, call)
 	return err
 }

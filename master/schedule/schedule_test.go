@@ -83,7 +83,7 @@ func (s *script) assign(t *testing.T, d *datadriven.TestData) string {
 	}
 	s.now = time.Time{}.Add(offset)
 	var workers []Worker
-	for _, l := range strings.Split(d.Input, "\n") {
+	for l := range strings.SplitSeq(d.Input, "\n") {
 		words := strings.Fields(l)
 		slots, err := strconv.Atoi(words[1])
 		if err != nil {

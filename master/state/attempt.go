@@ -34,8 +34,11 @@ func ParseAttemptID(s string) (AttemptID, error) {
 	job, rest, _ := strings.Cut(s, "_")
 	words := strings.FieldsFunc(rest, func(r rune) bool { return r == '_' || r == '.' })
 	var n [5]uint64
+	var err error
 	for i := range min(len(words), len(n)) {
-		n[i], _ = strconv.ParseUint(words[i], 10, 64) // what it can't read does not print as it was
+		if n[i], err = strconv.ParseUint(words[i], 10, 64); err != nil {
+			return AttemptID{}, fmt.Errorf("%q names no attempt: %w", s, err)
+		}
 	}
 	a := AttemptID{Job: job, Stage: int(n[0]), StageAttempt: int(n[1]), Task: int(n[2]), Term: n[3], Number: n[4]}
 	if validJobID(job) != nil || a.String() != s {

@@ -31,8 +31,8 @@ func (c Commit) apply(j *Job) (*Job, error) {
 	}
 	s := j.Stages[c.Attempt.Stage]
 	if err := j.checkResult(s, t, c.Result); err != nil {
-		j, _ = Fail{Attempt: c.Attempt, Class: fault.Permanent, Message: err.Error(), At: c.At}.apply(j)
-		return j, j.fence(j.task(c.Attempt), c.Attempt)
+		failed, err := Fail{Attempt: c.Attempt, Class: fault.Permanent, Message: err.Error(), At: c.At}.apply(j)
+		return failed, cmp.Or(err, failed.fence(failed.task(c.Attempt), c.Attempt))
 	}
 	if t.StageAttempt == 0 {
 		j = j.measure(c.Result.Shuffles)
