@@ -87,10 +87,7 @@ func BenchmarkDecodeString(b *testing.B) { benchmarkDecode(b, texts()) }
 func BenchmarkByHandEncodeInt64(b *testing.B) {
 	rows := ints()
 	for b.Loop() {
-		values := make([]int64, 0, benchRows)
-		for _, v := range rows {
-			values = append(values, v)
-		}
+		values := append(make([]int64, 0, benchRows), rows...)
 		bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 8*len(values))
 		data := array.NewData(arrow.PrimitiveTypes.Int64, len(rows), []*memory.Buffer{nil, memory.NewBufferBytes(bytes)}, nil, 0, 0)
 		array.NewInt64Data(data).Release()

@@ -69,8 +69,7 @@ func (c *compiler) fields(t reflect.Type) ([]field, error) {
 
 	var out []field
 	seen := map[string]string{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, skip := columnName(f)
 		if skip {
 			continue

@@ -27,7 +27,7 @@ func TestEndings(t *testing.T) {
 		"panic with an error": {func(*coro.Coroutine) error { panic(cause) }, func(err error) bool {
 			return errors.Is(err, cause)
 		}},
-		"panic with nil": {func(*coro.Coroutine) error { panic(nil) }, func(err error) bool {
+		"panic with nil": {func(*coro.Coroutine) error { panic(nil) }, func(err error) bool { //nolint:govet // what comes of it is tested
 			var p *runtime.PanicNilError
 			return errors.As(err, &p)
 		}},

@@ -54,7 +54,7 @@ func (s *session) run(cmd, input string) (string, error) {
 		s.facts.Complete = make([]bool, len(s.stages))
 		return "ok\n", err
 	case "facts":
-		for _, l := range strings.Split(input, "\n") {
+		for l := range strings.SplitSeq(input, "\n") {
 			if err := s.fact(strings.Fields(l)); err != nil {
 				return "", fmt.Errorf("%s: %w", l, err)
 			}
