@@ -61,7 +61,8 @@ func TestMistakes(t *testing.T) {
 			engine.TopN(one(job), -1, engine.Asc(func(n int64) int64 { return n }))
 		}, "the number of records, -1, is negative"},
 		{"top without an order", func(job *engine.Job) { engine.TopN(one(job), 1) }, "no order is given; use Asc or Desc"},
-		{"top with an empty order", func(job *engine.Job) { engine.TopN(one(job), 1, engine.Order[int64]{}) }, "the function is nil"},
+		{"top with an empty order", func(job *engine.Job) { engine.TopN(one(job), 1, engine.Order[int64]{}) }, "an order is the zero value"},
+		{"top with a nil key", func(job *engine.Job) { engine.TopN(one(job), 1, engine.Desc[int64, int64](nil)) }, "the function is nil"},
 		{"no partitions", func(job *engine.Job) { engine.Repartition(one(job), 0) }, "the number of partitions, 0, is below 1"},
 		{"two jobs", func(job *engine.Job) { engine.Union(one(job), one(engine.NewJob("other"))) }, "dataset 2 belongs to another job"},
 		{"range", func(job *engine.Job) { engine.Range(job, 2, 1) }, "the range from 2 to 1 is not one"},

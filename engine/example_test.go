@@ -20,8 +20,8 @@ import (
 	"fletch/local"
 )
 
-// print computes a dataset and prints a record a line.
-func print[T any](in engine.Dataset[T]) {
+// show computes a dataset and prints a record a line.
+func show[T any](in engine.Dataset[T]) {
 	records, err := local.Collect(context.Background(), in)
 	if err != nil {
 		fmt.Println("error:", err)
@@ -36,7 +36,7 @@ var poem = []string{"the rose is red", "the violet is blue", "the rose is a rose
 
 func ExampleFromSlice() {
 	job := engine.NewJob("example")
-	print(engine.FromSlice(job, []string{"b", "a"}))
+	show(engine.FromSlice(job, []string{"b", "a"}))
 	// Output:
 	// b
 	// a
@@ -44,7 +44,7 @@ func ExampleFromSlice() {
 
 func ExampleRange() {
 	job := engine.NewJob("example")
-	print(engine.Range(job, 3, 6))
+	show(engine.Range(job, 3, 6))
 	// Output:
 	// 3
 	// 4
@@ -53,7 +53,7 @@ func ExampleRange() {
 
 func ExampleMap() {
 	job := engine.NewJob("example")
-	print(engine.Map(engine.Range(job, 1, 4), func(n int64) string { return strings.Repeat("*", int(n)) }))
+	show(engine.Map(engine.Range(job, 1, 4), func(n int64) string { return strings.Repeat("*", int(n)) }))
 	// Output:
 	// *
 	// **
@@ -62,7 +62,7 @@ func ExampleMap() {
 
 func ExampleFilter() {
 	job := engine.NewJob("example")
-	print(engine.Filter(engine.Range(job, 0, 6), func(n int64) bool { return n%2 == 1 }))
+	show(engine.Filter(engine.Range(job, 0, 6), func(n int64) bool { return n%2 == 1 }))
 	// Output:
 	// 1
 	// 3
@@ -71,7 +71,7 @@ func ExampleFilter() {
 
 func ExampleFlatMap() {
 	job := engine.NewJob("example")
-	print(engine.FlatMap(engine.FromSlice(job, poem[:1]), strings.FieldsSeq))
+	show(engine.FlatMap(engine.FromSlice(job, poem[:1]), strings.FieldsSeq))
 	// Output:
 	// the
 	// rose
@@ -94,7 +94,7 @@ func ExampleProcess() {
 		emit(n)
 		return nil
 	})
-	print(numbers)
+	show(numbers)
 	// Output:
 	// 7
 	// 8
@@ -114,7 +114,7 @@ func ExampleMapBatches() {
 		schema := arrow.NewSchema([]arrow.Field{{Name: "value", Type: arrow.PrimitiveTypes.Int32}}, nil)
 		return array.NewRecord(schema, []arrow.Array{column}, int64(lines.Len())), nil
 	})
-	print(lengths)
+	show(lengths)
 	// Output:
 	// 15
 	// 18
@@ -123,7 +123,7 @@ func ExampleMapBatches() {
 
 func ExampleKeyBy() {
 	job := engine.NewJob("example")
-	print(engine.KeyBy(engine.FromSlice(job, []string{"a", "bb"}), func(s string) int { return len(s) }))
+	show(engine.KeyBy(engine.FromSlice(job, []string{"a", "bb"}), func(s string) int { return len(s) }))
 	// Output:
 	// {1 a}
 	// {2 bb}
@@ -132,7 +132,7 @@ func ExampleKeyBy() {
 func ExampleReduce() {
 	job := engine.NewJob("example")
 	byLength := engine.KeyBy(engine.FlatMap(engine.FromSlice(job, poem), strings.FieldsSeq), func(w string) int { return len(w) })
-	print(engine.Reduce(byLength, func(a, b string) string { return a + " " + b }))
+	show(engine.Reduce(byLength, func(a, b string) string { return a + " " + b }))
 	// Output:
 	// {1 a}
 	// {2 is is is}
@@ -164,7 +164,7 @@ func (spread) Finish(acc bounds) int64 { return acc.Max - acc.Min }
 func ExampleAggregate() {
 	job := engine.NewJob("example")
 	byDigit := engine.KeyBy(engine.Range(job, 0, 25), func(n int64) int64 { return n % 10 })
-	print(engine.Filter(engine.Aggregate(byDigit, spread{}), func(kv engine.KV[int64, int64]) bool { return kv.Key > 3 && kv.Key < 6 }))
+	show(engine.Filter(engine.Aggregate(byDigit, spread{}), func(kv engine.KV[int64, int64]) bool { return kv.Key > 3 && kv.Key < 6 }))
 	// Output:
 	// {4 20}
 	// {5 10}
@@ -172,7 +172,7 @@ func ExampleAggregate() {
 
 func ExampleCount() {
 	job := engine.NewJob("example")
-	print(engine.Count(engine.FlatMap(engine.FromSlice(job, poem), strings.FieldsSeq)))
+	show(engine.Count(engine.FlatMap(engine.FromSlice(job, poem), strings.FieldsSeq)))
 	// Output:
 	// {a 1}
 	// {blue 1}
@@ -190,28 +190,28 @@ func sales(job *engine.Job) engine.Dataset[engine.KV[string, float64]] {
 }
 
 func ExampleSum() {
-	print(engine.Sum(sales(engine.NewJob("example"))))
+	show(engine.Sum(sales(engine.NewJob("example"))))
 	// Output:
 	// {coffee 7}
 	// {tea 4}
 }
 
 func ExampleMin() {
-	print(engine.Min(sales(engine.NewJob("example"))))
+	show(engine.Min(sales(engine.NewJob("example"))))
 	// Output:
 	// {coffee 3}
 	// {tea 1.5}
 }
 
 func ExampleMax() {
-	print(engine.Max(sales(engine.NewJob("example"))))
+	show(engine.Max(sales(engine.NewJob("example"))))
 	// Output:
 	// {coffee 4}
 	// {tea 2.5}
 }
 
 func ExampleMean() {
-	print(engine.Mean(sales(engine.NewJob("example"))))
+	show(engine.Mean(sales(engine.NewJob("example"))))
 	// Output:
 	// {coffee 3.5}
 	// {tea 2}
@@ -231,7 +231,7 @@ func ExampleGroupByKey() {
 			})
 			return slices.Values([]string{letter + ": " + strings.Join(slices.Sorted(maps.Keys(distinct)), " ")})
 		})
-	print(longest)
+	show(longest)
 	// Output:
 	// a: a
 	// b: blue
@@ -243,7 +243,7 @@ func ExampleGroupByKey() {
 
 func ExampleDistinct() {
 	job := engine.NewJob("example")
-	print(engine.Distinct(engine.FromSlice(job, []string{"b", "a", "b"})))
+	show(engine.Distinct(engine.FromSlice(job, []string{"b", "a", "b"})))
 	// Output:
 	// a
 	// b
@@ -252,7 +252,7 @@ func ExampleDistinct() {
 func ExampleTopN() {
 	job := engine.NewJob("example")
 	counts := engine.Count(engine.FlatMap(engine.FromSlice(job, poem), strings.FieldsSeq))
-	print(engine.TopN(counts, 4,
+	show(engine.TopN(counts, 4,
 		engine.Desc(func(kv engine.KV[string, int64]) int64 { return kv.Value }),
 		engine.Asc(func(kv engine.KV[string, int64]) string { return kv.Key })))
 	// Output:
@@ -264,7 +264,7 @@ func ExampleTopN() {
 
 func ExampleUnion() {
 	job := engine.NewJob("example")
-	print(engine.Union(engine.FromSlice(job, []string{"a"}), engine.FromSlice(job, []string{"b", "c"})))
+	show(engine.Union(engine.FromSlice(job, []string{"a"}), engine.FromSlice(job, []string{"b", "c"})))
 	// Output:
 	// a
 	// b
@@ -273,7 +273,7 @@ func ExampleUnion() {
 
 func ExampleRepartition() {
 	job := engine.NewJob("example")
-	print(engine.Repartition(engine.Range(job, 0, 5), 2))
+	show(engine.Repartition(engine.Range(job, 0, 5), 2))
 	// Output:
 	// 0
 	// 2
@@ -285,7 +285,7 @@ func ExampleRepartition() {
 func ExampleUnordered() {
 	job := engine.NewJob("example")
 	counts := engine.Count(engine.FromSlice(job, []string{"b", "a", "b"}), engine.Unordered())
-	print(engine.Map(counts, func(kv engine.KV[string, int64]) int64 { return kv.Value * kv.Value }))
+	show(engine.Map(counts, func(kv engine.KV[string, int64]) int64 { return kv.Value * kv.Value }))
 	// Unordered output:
 	// 1
 	// 4
@@ -306,7 +306,7 @@ func ExampleMapReduce() {
 		func(word string, lengths iter.Seq[int]) iter.Seq[string] {
 			return slices.Values([]string{fmt.Sprint(word, " ", slices.Collect(lengths))})
 		})
-	print(index)
+	show(index)
 	// Output:
 	// a [18]
 	// blue [18]
@@ -344,7 +344,7 @@ func ExampleFrom() {
 		panic(err)
 	}
 	job := engine.NewJob("example")
-	print(engine.From(job, engine.Source[int64]{
+	show(engine.From(job, engine.Source[int64]{
 		Op:    "squares",
 		Input: plan.Input{Items: 4, ItemBytes: 8},
 		Open: func(t *engine.Task, split plan.Split) (engine.Reader, error) {

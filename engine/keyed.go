@@ -92,16 +92,14 @@ func exchange[U any](j *Job, input int, name string, x plan.Shuffle, opts []Opti
 	return add[U](j, &exec.Operator{Node: plan.Node{Kind: plan.Exchange, Op: name, Inputs: []int{input}, Exchange: &x}}, wrong...)
 }
 
-// keyedTypes compiles what is moved and how keys are compared.
+// keyedTypes compiles what is moved and how keys are compared; each task has a keyer of its own.
 func keyedTypes[K, V any]() (*batch.Codec[KV[K, V]], func() *batch.Keyer[K], error) {
-	if _, err := batch.KeyerOf[K](); err != nil {
+	keyer, err := batch.KeyerOf[K]()
+	if err != nil {
 		return nil, nil, err
 	}
 	codec, err := batch.CodecOf[KV[K, V]]()
-	return codec, func() *batch.Keyer[K] {
-		k, _ := batch.KeyerOf[K]() // it compiled above
-		return k
-	}, err
+	return codec, keyer.Clone, err
 }
 
 func parts[K, V any](kv KV[K, V]) (K, V) { return kv.Key, kv.Value }

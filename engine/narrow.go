@@ -5,7 +5,6 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
-	"fletch/engine/batch"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
 )
@@ -84,11 +83,12 @@ func Process[T, U any](in Dataset[T], f func(t *Task, rec T, emit func(U)) error
 // vectorised code. The batches have the schemas of the codecs of T and U. The one that f gets is valid during the call;
 // the one it returns is released by the engine, so f retains the one it got to return it. A nil batch is an empty one.
 func MapBatches[T, U any](in Dataset[T], f func(t *Task, rec arrow.Record) (arrow.Record, error)) Dataset[U] {
-	to, _ := batch.CodecOf[U]()
-	return narrow(in, "MapBatches", f != nil, func(t *exec.Task, node int, out func(U) bool) exec.Stream {
+	var mapped Dataset[U]
+	mapped = narrow(in, "MapBatches", f != nil, func(t *exec.Task, node int, out func(U) bool) exec.Stream {
 		task := taskOf(t, t.OperatorName(node))
-		return exec.MapBatches(t, node, in.codec, to, func(rec arrow.Record) (arrow.Record, error) { return f(task, rec) }, out)
+		return exec.MapBatches(t, node, in.codec, mapped.codec, func(rec arrow.Record) (arrow.Record, error) { return f(task, rec) }, out)
 	})
+	return mapped
 }
 
 // Union returns the records of all its datasets.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+
 	"fletch/engine/batch"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
@@ -8,7 +10,8 @@ import (
 
 // Order is one column of an order of records: see Asc and Desc.
 type Order[T any] struct {
-	compile func() (exec.OrderKey[T], error)
+	column func() exec.OrderKey[T] // a new one, for one task
+	err    error                   // why there is none
 }
 
 // Asc orders records by key, the smallest first.
@@ -19,14 +22,11 @@ func Desc[T, K any](key func(T) K) Order[T] { return orderBy(key, 0xff) }
 
 // orderBy encodes keys so that their bytes compare as they do, each byte changed by flip.
 func orderBy[T, K any](key func(T) K, flip byte) Order[T] {
-	return Order[T]{compile: func() (exec.OrderKey[T], error) {
-		if key == nil {
-			return nil, errNilFunction
-		}
-		k, err := batch.KeyerOf[K]()
-		if err != nil {
-			return nil, err
-		}
+	if key == nil {
+		return Order[T]{err: errNilFunction}
+	}
+	k, err := batch.KeyerOf[K]()
+	return Order[T]{err: err, column: func() exec.OrderKey[T] {
 		var v K // one for all records, as its address is taken
 		return func(dst []byte, rec *T) []byte {
 			v = key(*rec)
@@ -36,50 +36,53 @@ func orderBy[T, K any](key func(T) K, flip byte) Order[T] {
 				dst[i] ^= flip
 			}
 			return dst
-		}, nil
+		}
 	}}
 }
 
-// compileOrder joins the columns of an order, for one task.
-func compileOrder[T any](orders []Order[T]) (exec.OrderKey[T], error) {
-	columns := make([]exec.OrderKey[T], len(orders))
-	for i, o := range orders {
-		if o.compile == nil {
-			return nil, errNilFunction
+// checkOrder returns what is wrong with an order.
+func checkOrder[T any](orders []Order[T]) error {
+	if len(orders) == 0 {
+		return errors.New("no order is given; use Asc or Desc")
+	}
+	for _, o := range orders {
+		if o.err != nil {
+			return o.err
 		}
-		var err error
-		if columns[i], err = o.compile(); err != nil {
-			return nil, err
+		if o.column == nil {
+			return errors.New("an order is the zero value; use Asc or Desc")
 		}
 	}
+	return nil
+}
+
+// orderKey joins the columns of an order, for one task.
+func orderKey[T any](t *exec.Task, node int, orders []Order[T]) exec.OrderKey[T] {
+	columns := make([]exec.OrderKey[T], len(orders))
+	for i, o := range orders {
+		columns[i] = o.column()
+	}
 	return func(dst []byte, rec *T) []byte {
+		t.Enter(node)
 		for _, c := range columns {
 			dst = c(dst, rec)
 		}
 		return dst
-	}, nil
+	}
 }
 
 // TopN returns the first n records in the given order, in that order: TopN(counts, 10, Desc(count), Asc(word)). Of equal
 // records the ones that stand earlier in the input come first.
 func TopN[T any](in Dataset[T], n int, orders ...Order[T]) Dataset[T] {
-	_, err := compileOrder(orders)
-	op := exchange[T](in.job, in.node, "TopN", plan.Shuffle{Partitioning: plan.ByNothing, Partitions: 1, Combine: true, Ordered: true}, nil, err)
+	x := plan.Shuffle{Partitioning: plan.ByNothing, Partitions: 1, Combine: true, Ordered: true}
+	op := exchange[T](in.job, in.node, "TopN", x, nil, checkOrder(orders))
 	j, node := in.job, op.node
 	j.require(node, n >= 0, "the number of records, %d, is negative", n)
-	j.require(node, len(orders) > 0, "no order is given; use Asc or Desc")
-	key := func(t *exec.Task) exec.OrderKey[T] {
-		order, _ := compileOrder(orders) // it compiled before
-		return func(dst []byte, rec *T) []byte {
-			t.Enter(node)
-			return order(dst, rec)
-		}
-	}
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream {
-		return exec.WriteTop(t, port, in.codec, n, key(t))
+		return exec.WriteTop(t, port, in.codec, n, orderKey(t, node, orders))
 	}
 	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
-		return exec.PullTop(t, src, in.codec, n, key(t), to.(func(T) bool))
+		return exec.PullTop(t, src, in.codec, n, orderKey(t, node, orders), to.(func(T) bool))
 	}
 	j.ops[node].Moved = schemaOf(in.codec)
 	return op

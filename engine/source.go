@@ -41,38 +41,27 @@ func From[T any](job *Job, src Source[T]) Dataset[T] {
 // FromSlice returns the dataset of the given records, in their order. On a cluster every executor makes the slice anew,
 // as it calls the job's function: it has to be the same each time.
 func FromSlice[T any](job *Job, records []T) Dataset[T] {
-	var zero T
-	codec, _ := batch.CodecOf[T]() // a type that is not supported is reported by From
-	return From(job, Source[T]{
-		Op:    "FromSlice",
-		Input: plan.Input{Items: int64(len(records)), ItemBytes: int64(unsafe.Sizeof(zero))},
-		Open: func(t *Task, split plan.Split) (Reader, error) {
-			return &items[T]{
-				builder: codec.NewBuilder(t.Allocator()), next: split.First, end: split.First + split.Count,
-				fill: func(dst []T, from int64) { copy(dst, records[from:]) },
-			}, nil
-		},
-	})
+	size := int64(unsafe.Sizeof(*new(T)))
+	return made(job, "FromSlice", int64(len(records)), max(size, 1), func(dst []T, first int64) { copy(dst, records[first:]) })
 }
 
 // Range returns the dataset of the integers from up to but without to.
 func Range(job *Job, from, to int64) Dataset[int64] {
-	codec, _ := batch.CodecOf[int64]()
-	out := From(job, Source[int64]{
-		Op:    "Range",
-		Input: plan.Input{Items: max(to-from, 0), ItemBytes: 8},
-		Open: func(t *Task, split plan.Split) (Reader, error) {
-			return &items[int64]{
-				builder: codec.NewBuilder(t.Allocator()), next: split.First, end: split.First + split.Count,
-				fill: func(dst []int64, first int64) {
-					for i := range dst {
-						dst[i] = from + first + int64(i)
-					}
-				},
-			}, nil
-		},
+	out := made(job, "Range", max(to-from, 0), 8, func(dst []int64, first int64) {
+		for i := range dst {
+			dst[i] = from + first + int64(i)
+		}
 	})
 	job.require(out.node, to >= from && to-from >= 0, "the range from %d to %d is not one", from, to)
+	return out
+}
+
+// made returns the dataset of n records of about size bytes, which fill makes by their numbers.
+func made[T any](job *Job, op string, n, size int64, fill func(dst []T, first int64)) Dataset[T] {
+	var out Dataset[T]
+	out = From(job, Source[T]{Op: op, Input: plan.Input{Items: n, ItemBytes: size}, Open: func(t *Task, split plan.Split) (Reader, error) {
+		return &items[T]{builder: out.codec.NewBuilder(t.Allocator()), next: split.First, end: split.First + split.Count, fill: fill}, nil
+	}})
 	return out
 }
 

@@ -62,10 +62,14 @@ func KeyerOf[K any]() (*Keyer[K], error) {
 	return k, nil
 }
 
+// Clone returns another keyer of K, for another goroutine.
+func (k *Keyer[K]) Clone() *Keyer[K] { return &Keyer[K]{kind: k.kind, code: k.code, part: k.part} }
+
 // Append encodes key at the end of dst.
 func (k *Keyer[K]) Append(dst []byte, key *K) []byte { return k.code.encode(dst, unsafe.Pointer(key)) }
 
-// AppendPart encodes key at the end of dst so that another key may follow, as in an order by several columns.
+// AppendPart encodes key at the end of dst so that another key may follow, as in an order by several columns. It may be
+// called by many goroutines.
 func (k *Keyer[K]) AppendPart(dst []byte, key *K) []byte {
 	return k.part.encode(dst, unsafe.Pointer(key))
 }
@@ -183,8 +187,8 @@ func compileKey(t reflect.Type, whole bool) keyCode {
 	switch t.Kind() {
 	case reflect.Struct:
 		var code structCode
-		for i := range t.NumField() {
-			if f := t.Field(i); !skipped(f) {
+		for f := range t.Fields() {
+			if !skipped(f) {
 				code = append(code, fieldCode{f.Offset, compileKey(f.Type, false)})
 			}
 		}
