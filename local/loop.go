@@ -210,8 +210,7 @@ func refused(err error) error {
 // failure describes a failed attempt, with the producers whose blocks it could not read.
 func (l *loop) failure(e ended) state.Fail {
 	f := state.Fail{Attempt: e.id, Class: fault.ClassOf(e.err), Message: e.err.Error(), At: time.Now()}
-	var lost *shuffle.LostError
-	if errors.As(e.err, &lost) {
+	if lost, ok := errors.AsType[*shuffle.LostError](e.err); ok {
 		if id, err := state.ParseAttemptID(lost.Attempt); err == nil {
 			f.Lost = append(f.Lost, id)
 		}

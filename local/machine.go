@@ -1,6 +1,7 @@
 package local
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -50,7 +51,10 @@ func peakMemory() int64 {
 	}
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			var kib int64
+			if _, err := fmt.Sscan(rest, &kib); err != nil {
+				return 0
+			}
 			return kib << 10
 		}
 	}

@@ -31,11 +31,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench runs the attempts of one job by hand, under the checked allocator.
 type bench struct {
-	t       *testing.T
-	job     *attempt.Job
-	dir     string // holds the outputs
-	temp    string // holds the shuffle files
-	started int
+	t    *testing.T
+	job  *attempt.Job
+	dir  string // holds the outputs
+	temp string // holds the shuffle files
 }
 
 func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
