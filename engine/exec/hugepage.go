@@ -20,5 +20,5 @@ func preferHugePages[T any](s []T) {
 		return
 	}
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), end-start)
-	_ = unix.Madvise(bytes[first-start:last-start], unix.MADV_HUGEPAGE)
+	unix.Madvise(bytes[first-start:last-start], unix.MADV_HUGEPAGE) //nolint:errcheck // see above
 }
