@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"fmt"
@@ -56,8 +57,10 @@ func TestCounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, word := range strings.Fields(string(text)) {
-			want[word]++
+		words := bufio.NewScanner(bytes.NewReader(text))
+		words.Split(bufio.ScanWords)
+		for words.Scan() {
+			want[words.Text()]++
 		}
 	}
 	for _, partitions := range []int{1, 3} {
