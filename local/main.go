@@ -136,6 +136,9 @@ func show(ctx context.Context, job *engine.Job, config Config) error {
 	}
 	out, err := run(ctx, job, config, watch)
 	progress.Done()
+	if err != nil && out.State == "" { // it did not begin
+		out.Name, out.State, out.Error = job.Name(), report.Failed, err.Error()
+	}
 	if config.JSON {
 		return errors.Join(err, report.JSON(os.Stdout, out))
 	}
