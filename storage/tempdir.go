@@ -3,6 +3,7 @@ package storage
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,12 +19,12 @@ func TempDir(parent string) (dir string, release func() error, err error) {
 		parent = os.TempDir()
 	}
 	if err := os.MkdirAll(parent, 0o777); err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("make the directory for temporary files: %w", err)
 	}
 	SweepTemp(parent)
 	o, err := claim(func() string { return filepath.Join(parent, "fletch-"+randomHex()) })
 	if err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("make a directory for temporary files: %w", err)
 	}
 	return o.dir, o.remove, nil
 }
