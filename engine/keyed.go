@@ -221,7 +221,7 @@ func groupByKey[K, V, U any](in Dataset[KV[K, V]], name string, f func(K, iter.S
 	j, node := in.job, op.node
 	j.require(node, f != nil, "the function is nil")
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
-		return exec.Scatter(t, port, partitions, codec, keyer(), parts[K, V])
+		return exec.Scatter(t, node, port, partitions, codec, keyer(), parts[K, V])
 	}
 	ordered := j.ops[node].Exchange.Ordered
 	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {

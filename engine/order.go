@@ -79,7 +79,7 @@ func TopN[T any](in Dataset[T], n int, orders ...Order[T]) Dataset[T] {
 	j, node := in.job, op.node
 	j.require(node, n >= 0, "the number of records, %d, is negative", n)
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream {
-		return exec.WriteTop(t, port, in.codec, n, orderKey(t, node, orders))
+		return exec.WriteTop(t, node, port, in.codec, n, orderKey(t, node, orders))
 	}
 	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
 		return exec.PullTop(t, src, in.codec, n, orderKey(t, node, orders), to.(func(T) bool))
@@ -94,7 +94,7 @@ func Repartition[T any](in Dataset[T], n int) Dataset[T] {
 	j, node := in.job, op.node
 	j.require(node, n >= 1, "the number of partitions, %d, is below 1", n)
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
-		return exec.Spread(t, port, in.codec, partitions)
+		return exec.Spread(t, node, port, in.codec, partitions)
 	}
 	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
 		return exec.Pull(t, src, in.codec, to.(func(T) bool))

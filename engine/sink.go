@@ -30,7 +30,7 @@ func To[T any](in Dataset[T], sink Sink[T]) {
 	in.job.require(op.ID, sink.Open != nil, "the sink has no Open function")
 	in.job.require(op.ID, location.Path != "", "no output directory is given")
 	op.Encode = func(t *exec.Task, w io.Writer) (exec.Writer, error) { return sink.Open(taskOf(t, sink.Op), w) }
-	op.Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream { return exec.Sink(t, port, out.codec) }
+	op.Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream { return exec.Sink(t, op.ID, port, out.codec) }
 }
 
 // Only returns a job that computes in and writes it to sink, and none of the other sinks of in's job, which stays as it

@@ -38,5 +38,5 @@ func (t *Task) Coroutine() *coro.Coroutine { return t.task.Coroutine }
 // Allocator allocates batches under the job's memory budget.
 func (t *Task) Allocator() memory.Allocator { return t.task.Memory }
 
-// MaxLine is the number of bytes at which a line of text is refused.
+// MaxLine is the length in bytes of the longest line of text that is accepted.
 func (t *Task) MaxLine() int { return t.task.MaxLineBytes }

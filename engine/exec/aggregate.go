@@ -75,7 +75,7 @@ func CombineKeys[K, A any](t *Task, port Port, partitions int, x Keyed[K, None, 
 func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A]) *combiner[K, V, A] {
 	return &combiner[K, V, A]{
 		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: newTable[A](max(minSlots, int(x.Slots.Load())), combining), slots: x.Slots,
-		out: newEncoder(t, port, x.Codec), partitions: partitions,
+		out: newEncoder(t, x.Node, port, x.Codec), partitions: partitions,
 	}
 }
 
@@ -116,10 +116,11 @@ func (c *combiner[K, V, A]) flush() {
 		return
 	}
 	c.table.Locate(&c.vector, c.at[:], c.fresh[:])
-	c.task.Enter(c.node)
+	row := c.task.collected(c.node)
 	for i := range n {
 		c.fold.Add(c.table.Acc(c.at[i]), c.values[i], c.fresh[i])
 	}
+	c.task.row = row
 }
 
 // write sends the table's accumulators to their partitions.

@@ -21,7 +21,7 @@ func (e *OperatorError) Error() string {
 	if e.Position != "" {
 		where += ", at the record " + e.Position
 	}
-	return where + ": " + e.Err.Error()
+	return fmt.Sprintf("%s: %v", where, e.Err) // fmt bears an Error method that panics
 }
 
 func (e *OperatorError) Unwrap() error { return e.Err }
@@ -53,16 +53,43 @@ func check(err error) {
 // Fail ends the task with an error of the operator's user code. It does not return.
 func (t *Task) Fail(err error) { check(t.blame(err, nil)) }
 
-// blame gives err the operator that is running and the record it is at.
+// blame gives err the operator that is running and the record it is at. What fails once the attempt is cancelled is laid
+// to that.
 func (t *Task) blame(err error, stack []byte) error {
-	e := &OperatorError{Err: err, Stack: stack}
+	class := fault.User
+	if t.Context.Err() != nil {
+		class = fault.Cancelled
+	}
+	return fault.As(class, &OperatorError{Op: t.operator(), Position: t.position(), Err: err, Stack: stack})
+}
+
+// operator returns the name of the operator that is running.
+func (t *Task) operator() string {
 	if t.op < len(t.program) {
-		e.Op = t.program[t.op].String()
+		return t.program[t.op].String()
 	}
-	if t.source != nil && t.row >= 0 {
-		e.Position = t.source.Position(t.row)
+	return ""
+}
+
+// position tells where the record that is at work stands; empty where there is none.
+func (t *Task) position() (p string) {
+	if t.source == nil || t.row < 0 {
+		return ""
 	}
-	return fault.As(fault.User, e)
+	defer func() {
+		if v := recover(); v != nil {
+			p = fmt.Sprintf("%d of its batch (Position: panic: %v)", t.row, v)
+		}
+	}()
+	return t.source.Position(t.row)
+}
+
+// named gives err the name of the operator that is running, unless it has one.
+func (t *Task) named(err error) error {
+	if _, ok := errors.AsType[*OperatorError](err); ok || err == nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w", t.operator(), err)
 }
 
 // recovered turns the end of a run into its error: a deferred call gives it the value of recover, and whether the run

@@ -36,9 +36,13 @@ func MapBatches[T, U any](t *Task, node int, in *batch.Codec[T], to *batch.Codec
 	rows := make([]U, vectorRows)
 	more := true
 	through := portFunc(func(rec arrow.Record, _ []uint32) error {
-		t.Enter(node)
+		if !more {
+			return nil
+		}
 		got, err := f(rec)
-		check(userError(t, err))
+		if err != nil {
+			t.Fail(err)
+		}
 		if got == nil {
 			return nil
 		}
@@ -58,16 +62,9 @@ func MapBatches[T, U any](t *Task, node int, in *batch.Codec[T], to *batch.Codec
 		}
 		return nil
 	})
-	e := newEncoder(t, through, in)
+	e := newEncoder(t, node, through, in)
 	e.inner = true
 	return Stream{Consume: func(rec T) bool { e.add(rec); return more }, Finish: e.finish}
-}
-
-func userError(t *Task, err error) error {
-	if err == nil {
-		return nil
-	}
-	return t.blame(err, nil)
 }
 
 // portFunc is a Port that is a function.

@@ -44,7 +44,7 @@ type Program []*Operator
 // fault.User. Run does not close src.
 func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port, partitions map[int]int) (err error) {
 	ended := false
-	t.program, t.op, t.source, t.row, t.read = p, stage.Root, src, -1, 0
+	t.program, t.root, t.op, t.source, t.row, t.read = p, stage.Root, stage.Root, src, -1, 0
 	defer func() {
 		if e := t.recovered(recover(), ended); e != nil {
 			err, t.failure = e, e
@@ -66,7 +66,8 @@ func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port,
 	return err
 }
 
-// Guard calls f, which runs code of a node, and turns its panics into errors as Run does.
+// Guard calls f, which runs code of a node outside of Run: its error has the operator's name, and its panics become errors
+// as those of Run do.
 func (p Program) Guard(t *Task, node int, f func() error) (err error) {
 	t.program, t.op, t.source = p, node, nil
 	ended := false
@@ -75,7 +76,7 @@ func (p Program) Guard(t *Task, node int, f func() error) (err error) {
 			err, t.failure = e, e
 		}
 	}()
-	err = f()
+	err = t.named(f())
 	ended = true
 	return err
 }

@@ -1,14 +1,12 @@
 package exec
 
 import (
-	"errors"
 	"io"
 	"iter"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/batch"
-	"fletch/fault"
 )
 
 const (
@@ -16,6 +14,8 @@ const (
 	vectorRows = 256
 	// batchBytes is the size at which collected rows are handed on as a batch.
 	batchBytes = 256 << 10
+	// firstRows is how many rows an encoder moves at a time at first, as their size is not known yet.
+	firstRows = 8
 )
 
 // Pull decodes the batches of src and feeds their rows to out, until the end or until out wants no more.
@@ -33,52 +33,56 @@ func Pull[T any](t *Task, src Source, codec *batch.Codec[T], out func(T) bool) e
 }
 
 // vectors decodes the batches of src and calls f with a few rows at a time, and with the number of the first one in its
-// batch. The rows are overwritten afterwards.
+// batch, until the end or until f returns false. The rows are overwritten afterwards.
 func vectors[T any](t *Task, src Source, codec *batch.Codec[T], f func(rows []T, from int) bool) error {
 	d := codec.NewDecoder()
 	rows := make([]T, vectorRows)
 	for {
-		rec, err := src.Next()
-		if errors.Is(err, io.EOF) {
+		rec, err := t.next(src)
+		if err == io.EOF { //nolint:errorlint // one that is wrapped is no end of the input but damage
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		goOn, err := recordVectors(t, d, rec, rows, f)
-		if err != nil || !goOn {
+		if goOn, err := recordVectors(t, d, rec, rows, f); err != nil || !goOn {
 			return err
 		}
-		t.advance(src, int64(d.Len()))
 	}
+}
+
+// next returns the next batch of src and counts the bytes that it took.
+func (t *Task) next(src Source) (arrow.Record, error) {
+	t.op, t.row = t.root, -1
+	rec, err := src.Next()
+	if m, ok := t.source.(Measured); ok {
+		read := m.BytesRead()
+		t.Progress.Bytes.Add(read - t.read)
+		t.metrics.BytesIn += read - t.read
+		t.read = read
+	}
+	if err == io.EOF { //nolint:errorlint // see vectors
+		return nil, err
+	}
+	return rec, t.named(err)
 }
 
 // recordVectors decodes one batch and releases it; it returns false when f wants no more.
 func recordVectors[T any](t *Task, d *batch.Decoder[T], rec arrow.Record, rows []T, f func(rows []T, from int) bool) (bool, error) {
 	defer rec.Release()
 	if err := d.Reset(rec); err != nil {
-		return false, fault.As(fault.User, err)
+		return false, t.blame(err, nil)
 	}
 	for from := 0; from < d.Len(); from += len(rows) {
 		some := rows[:min(len(rows), d.Len()-from)]
 		d.Read(some, from)
 		t.metrics.RowsIn += int64(len(some))
+		t.Progress.Rows.Add(int64(len(some)))
 		if !f(some, from) {
 			return false, nil
 		}
 	}
 	return true, nil
-}
-
-// advance counts what has been read.
-func (t *Task) advance(src Source, rows int64) {
-	t.Progress.Rows.Add(rows)
-	if m, ok := src.(Measured); ok {
-		read := m.BytesRead()
-		t.Progress.Bytes.Add(read - t.read)
-		t.metrics.BytesIn += read - t.read
-		t.read = read
-	}
 }
 
 // Tee feeds each record to all of outs, until none of them wants more.
@@ -103,24 +107,26 @@ func Tee[T any](outs []any) any {
 	}
 }
 
-// encoder collects rows into batches for a port.
+// encoder collects rows into batches for the port of a node.
 type encoder[T any] struct {
 	task    *Task
+	node    int
 	port    Port
 	builder *batch.Builder[T]
 	rows    []T
+	vector  int      // how many rows are moved to columns at a time: fewer where they are large
 	parts   []uint32 // of the rows in builder and rows; empty for a sink
 	inner   bool     // the port is no output of the stage: its rows are not counted
 }
 
-func newEncoder[T any](t *Task, port Port, codec *batch.Codec[T]) *encoder[T] {
-	e := &encoder[T]{task: t, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows)}
+func newEncoder[T any](t *Task, node int, port Port, codec *batch.Codec[T]) *encoder[T] {
+	e := &encoder[T]{task: t, node: node, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows), vector: firstRows}
 	t.atEnd = append(t.atEnd, e.builder.Release)
 	return e
 }
 
 func (e *encoder[T]) add(row T) {
-	if e.rows = append(e.rows, row); len(e.rows) == vectorRows {
+	if e.rows = append(e.rows, row); len(e.rows) >= e.vector {
 		e.task.pause() // a function may emit for one record without end
 		check(e.encode())
 	}
@@ -128,14 +134,27 @@ func (e *encoder[T]) add(row T) {
 
 // encode moves the collected rows to columns, and writes these when they are a batch.
 func (e *encoder[T]) encode() error {
+	before := e.builder.Bytes()
 	if err := e.builder.Append(e.rows); err != nil {
-		return fault.As(fault.User, err)
+		e.task.collected(e.node)
+		return e.task.blame(err, nil)
 	}
+	e.adapt(e.builder.Bytes() - before)
 	e.rows = e.rows[:0]
 	if e.builder.Bytes() < batchBytes {
 		return nil
 	}
 	return e.write()
+}
+
+// adapt chooses the size of the next vector by that of the last one, so that neither passes batchBytes by much.
+func (e *encoder[T]) adapt(bytes int) {
+	switch {
+	case bytes > batchBytes:
+		e.vector = max(e.vector/2, 1)
+	case 2*bytes <= batchBytes && len(e.rows) == e.vector:
+		e.vector = min(e.vector*2, vectorRows)
+	}
 }
 
 func (e *encoder[T]) write() error {
@@ -153,7 +172,10 @@ func (e *encoder[T]) write() error {
 	if !e.inner {
 		e.task.metrics.RowsOut += int64(rows)
 	}
-	return e.port.Write(rec, parts)
+	row := e.task.collected(e.node)
+	err := e.task.named(e.port.Write(rec, parts))
+	e.task.row = row
+	return err
 }
 
 // finish writes what is left.
@@ -164,16 +186,16 @@ func (e *encoder[T]) finish() error {
 	return e.write()
 }
 
-// Sink returns the stream that writes records to a port, as they come.
-func Sink[T any](t *Task, port Port, codec *batch.Codec[T]) Stream {
-	e := newEncoder(t, port, codec)
+// Sink returns the stream that writes records to the port of a node, as they come.
+func Sink[T any](t *Task, node int, port Port, codec *batch.Codec[T]) Stream {
+	e := newEncoder(t, node, port, codec)
 	return Stream{Consume: func(rec T) bool { e.add(rec); return true }, Finish: e.finish}
 }
 
 // Spread returns the stream that deals records out to the partitions in turn. Tasks begin at different partitions, so
 // that few records of many tasks spread too.
-func Spread[T any](t *Task, port Port, codec *batch.Codec[T], partitions int) Stream {
-	e := newEncoder(t, port, codec)
+func Spread[T any](t *Task, node int, port Port, codec *batch.Codec[T], partitions int) Stream {
+	e := newEncoder(t, node, port, codec)
 	next := uint32(t.Index % partitions)
 	return Stream{Consume: func(rec T) bool {
 		e.parts = append(e.parts, next)

@@ -23,7 +23,7 @@ type Task struct {
 	Log *slog.Logger
 	// TableBytes is how large the table of one combiner may grow before it is flushed.
 	TableBytes int64
-	// MaxLineBytes is the length at which a line of text is refused.
+	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
 	// Index is the task's number within its stage.
 	Index int
@@ -33,6 +33,7 @@ type Task struct {
 	counters map[string]int64
 	metrics  plan.Metrics
 	program  Program
+	root     int      // the node that records come from
 	op       int      // the node whose user code runs
 	atEnd    []func() // frees what a run holds, however it ends
 	failure  error    // of the last run
@@ -43,6 +44,13 @@ type Task struct {
 
 // Enter notes that the code of a node begins to run: a failure is then told of its operator.
 func (t *Task) Enter(node int) { t.op = node }
+
+// collected is Enter for code that works on records that were collected, of which none can be told to be at work. The
+// caller restores the row that it returns.
+func (t *Task) collected(node int) (row int) {
+	row, t.op, t.row = t.row, node, -1
+	return row
+}
 
 // OperatorName returns the name of a node's operator, with its file and line.
 func (t *Task) OperatorName(node int) string { return t.program[node].String() }

@@ -12,9 +12,9 @@ import (
 type OrderKey[T any] func(dst []byte, rec *T) []byte
 
 // WriteTop returns the stream that writes the first n of its records, in their order, to the one partition.
-func WriteTop[T any](t *Task, port Port, codec *batch.Codec[T], n int, key OrderKey[T]) Stream {
+func WriteTop[T any](t *Task, node int, port Port, codec *batch.Codec[T], n int, key OrderKey[T]) Stream {
 	top := &top[T]{n: n, key: key}
-	e := newEncoder(t, port, codec)
+	e := newEncoder(t, node, port, codec)
 	return Stream{Consume: func(rec T) bool { top.add(rec); return n > 0 }, Finish: func() error {
 		for _, item := range top.sorted() {
 			e.parts = append(e.parts, 0)

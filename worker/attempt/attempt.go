@@ -28,7 +28,7 @@ type Job struct {
 	Memory  memory.Allocator
 	// TableBytes is how large the table of one combiner may grow.
 	TableBytes int64
-	// MaxLineBytes is the length at which a line of text is refused.
+	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
 }
 
@@ -147,7 +147,7 @@ func (a *attempt) through(partition int, open func() (exec.Source, error)) (err 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
+	defer func() { err = errors.Join(err, a.job.Program.Guard(a.task, a.stage.Root, src.Close)) }()
 	ports := maps.Clone(a.ports)
 	var parts []*part
 	for _, node := range a.stage.Outputs {
