@@ -259,7 +259,8 @@ type arena struct {
 
 const arenaChunk = 64 << 10
 
-// add copies key and returns its mark for slot.hi.
+// add copies key and returns its mark for slot.hi: LongTag with a number from 1 on. No slot has the bare LongTag that
+// every long key comes with, so a long key is never found by its words alone, which may be those of another.
 func (a *arena) add(key string) uint64 {
 	if len(key) > cap(a.chunk)-len(a.chunk) {
 		a.chunk = make([]byte, 0, max(arenaChunk, len(key)))
@@ -270,8 +271,8 @@ func (a *arena) add(key string) uint64 {
 	copied := a.chunk[start:]
 	a.keys = append(a.keys, unsafe.String(unsafe.SliceData(copied), len(copied)))
 	a.bytes += int64(unsafe.Sizeof(key))
-	return batch.LongTag | uint64(len(a.keys)-1)
+	return batch.LongTag | uint64(len(a.keys))
 }
 
 // at returns the key with this mark.
-func (a *arena) at(mark uint64) string { return a.keys[mark&^batch.LongTag] }
+func (a *arena) at(mark uint64) string { return a.keys[(mark&^batch.LongTag)-1] }

@@ -157,3 +157,19 @@ func TestKeysInTheOrderOfATable(t *testing.T) {
 		}
 	}
 }
+
+// TestLongKeysOfOneHash has long keys that differ though their hashes do not: whoever knows the hash can make such.
+func TestLongKeysOfOneHash(t *testing.T) {
+	const factor = "\xdb\x28\xb4\xa0\xd1\x7e\x03\xe7" // its bytes make a product of the hash zero, whatever the other factor is
+	keys := []string{"1st key " + factor + "!", "2nd key " + factor + "!", "3rd key " + factor + "!"}
+	c := newCounter(t)
+	c.add(keys)
+	if c.vector.Words[0].Hash != c.vector.Words[1].Hash {
+		t.Fatalf("the hashes differ: %x", c.vector.Words)
+	}
+	c.add(keys) // in the table by now
+	_, got := c.counts(c.table.Sorted())
+	if want := map[string]int64{keys[0]: 2, keys[1]: 2, keys[2]: 2}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want each key twice", got)
+	}
+}
