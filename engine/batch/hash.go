@@ -36,11 +36,12 @@ func hashLong(s string) uint64 {
 		seed = fold(binary.LittleEndian.Uint64(b)^secret0^seed, binary.LittleEndian.Uint64(b[8:])^secret1)
 		b = b[16:]
 	}
-	lo, hi := words(unsafe.String(unsafe.SliceData(b), min(len(b), 15)))
+	tail := unsafe.String(unsafe.SliceData(b), min(len(b), 15))
+	w := wordsOfString(tail)
 	if len(b) == 16 {
-		hi ^= uint64(b[15]) << 56
+		w.Hi ^= uint64(b[15]) << 56
 	}
-	return fold(fold(lo^secret0^seed, hi^secret1), secret2)
+	return fold(fold(w.Lo^secret0^seed, w.Hi^secret1), secret2)
 }
 
 // Partition returns the partition, below n, of a key with this hash. It uses the low half of the hash, as a hash table
@@ -49,27 +50,39 @@ func Partition(hash uint64, n int) uint32 {
 	return uint32(uint64(uint32(hash)) * uint64(n) >> 32)
 }
 
-// shortWords packs and hashes a key of at most 15 bytes.
-func shortWords(s string) Words {
-	lo, hi := words(s)
-	return Words{lo, hi, hashWords(lo, hi)}
+// wordsOfString packs and hashes a key of at most 15 bytes.
+func wordsOfString(s string) Words {
+	var v Vector
+	var w [1]Words
+	v.Words = w[:]
+	v.strings(unsafe.Pointer(&s), 0)
+	return w[0]
 }
 
-// words packs a key of at most 15 bytes: the bytes in memory order, zeroes, and in the last byte the length plus one, so
-// that no key is all zero and a key differs from its extension by zero bytes.
-func words(s string) (lo, hi uint64) {
-	p := unsafe.Pointer(unsafe.StringData(s))
-	n := len(s)
-	switch {
-	case n >= 8:
-		lo = load64(p)
-		hi = load64(unsafe.Add(p, n-8)) >> ((16 - n) * 8)
-	case n >= 4:
-		lo = load32(p) | load32(unsafe.Add(p, n-4))<<((n-4)*8)
-	case n > 0:
-		lo = load8(p) | load8(unsafe.Add(p, n/2))<<(n/2*8) | load8(unsafe.Add(p, n-1))<<((n-1)*8)
+// strings packs and hashes the strings at base, base+stride, ... A short one becomes its bytes in memory order, zeroes,
+// and in the last byte the length plus one, so that no key is all zero and a key differs from its extension by zero
+// bytes. It is one loop without calls: half of the time of counting short words is spent here.
+func (v *Vector) strings(base unsafe.Pointer, stride uintptr) {
+	for i := range v.Words {
+		s := *(*string)(unsafe.Add(base, uintptr(i)*stride))
+		p, n := unsafe.Pointer(unsafe.StringData(s)), len(s)
+		var lo, hi uint64
+		switch {
+		case n > 15:
+			v.setLong(i, s)
+			continue
+		case n >= 8:
+			lo = load64(p)
+			hi = load64(unsafe.Add(p, n-8)) >> 8 >> ((15 - n) * 8 & 63) // in two steps, as 64 bits at once are not shifted
+		case n >= 4:
+			lo = load32(p) | load32(unsafe.Add(p, n-4))<<((n-4)*8&63)
+		case n > 0:
+			lo = load8(p) | load8(unsafe.Add(p, n/2))<<(n/2*8&63) | load8(unsafe.Add(p, n-1))<<((n-1)*8&63)
+		}
+		hi |= uint64(n+1) << 56
+		w := &v.Words[i]
+		w.Lo, w.Hi, w.Hash = lo, hi, hashWords(lo, hi)
 	}
-	return lo, hi | uint64(n+1)<<56
 }
 
 func load64(p unsafe.Pointer) uint64 { return binary.LittleEndian.Uint64((*[8]byte)(p)[:]) }

@@ -116,14 +116,7 @@ func (k *Keyer[K]) Normalise(v *Vector, first *K, stride uintptr, n int) {
 	base := unsafe.Pointer(first)
 	switch k.kind {
 	case kindString:
-		for i := range v.Words {
-			key := *(*string)(unsafe.Add(base, uintptr(i)*stride))
-			if len(key) > 15 {
-				v.setLong(i, key)
-				continue
-			}
-			v.Words[i] = shortWords(key)
-		}
+		v.strings(base, stride)
 	case kindInt64:
 		for i := range v.Words {
 			v.Words[i] = wordsOf(uint64(*(*int64)(unsafe.Add(base, uintptr(i)*stride))) ^ 1<<63)
@@ -149,7 +142,7 @@ func (k *Keyer[K]) coded(v *Vector, base unsafe.Pointer, stride uintptr) {
 		if key := unsafe.String(unsafe.SliceData(k.buf[start:]), end-start); len(key) > 15 {
 			v.setLong(i, key)
 		} else {
-			v.Words[i] = shortWords(key)
+			v.Words[i] = wordsOfString(key)
 		}
 		start = end
 	}

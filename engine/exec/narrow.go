@@ -10,7 +10,9 @@ import (
 
 // FlatMap returns the consumer that feeds each element of f's sequence to out.
 func FlatMap[T, U any](t *Task, node int, f func(T) iter.Seq[U], out func(U) bool) func(T) bool {
-	sequence := sequenceOf(f)
+	if known := knownSequence(f); known != nil { // it cannot fail, so nothing has to be noted around its elements
+		return func(rec T) bool { return known(rec, out) }
+	}
 	more := true
 	yield := func(u U) bool {
 		t.pause()
@@ -23,7 +25,7 @@ func FlatMap[T, U any](t *Task, node int, f func(T) iter.Seq[U], out func(U) boo
 	}
 	return func(rec T) bool {
 		t.Enter(node)
-		sequence(rec, yield)
+		f(rec)(yield)
 		return more
 	}
 }

@@ -115,13 +115,16 @@ func (t *Table[A]) prepare(words []batch.Words) {
 	t.warm(words)
 }
 
-// warm loads the slots that keys will be looked for in. The loads do not depend on one another, so the misses of a whole
-// vector overlap, where probing key by key would wait for each in turn.
+// warm loads the slots that keys will be looked for in, of each its first and last word, as a slot may lie in two cache
+// lines. The loads do not depend on one another, so the misses of a whole vector overlap, where probing key by key would
+// wait for each in turn.
 func (t *Table[A]) warm(words []batch.Words) {
+	last := unsafe.Sizeof(slot[A]{}) - 8
 	var sum uint64
 	slots, odd, shift := t.slots, t.odd, t.shift&63
 	for i := range words {
-		sum += slots[words[i].Hash*odd>>shift].hi
+		s := &slots[words[i].Hash*odd>>shift]
+		sum += s.lo + *(*uint64)(unsafe.Add(unsafe.Pointer(s), last))
 	}
 	t.touch = sum
 }
