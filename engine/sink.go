@@ -20,6 +20,9 @@ type Sink[T any] struct {
 	Location plan.Location
 	// Open begins a part whose bytes go to w. The batches have the schema of T's codec.
 	Open func(t *Task, w io.Writer) (Writer, error)
+	// Err is a mistake that the format has found in T or in its options; Job.Err reports it with the operator's line. A
+	// type without a codec is found by To.
+	Err error
 }
 
 // To writes a dataset to a sink. A job can have several sinks; all of them appear when the job succeeds, none before.
@@ -27,6 +30,9 @@ func To[T any](in Dataset[T], sink Sink[T]) {
 	location := sink.Location
 	op := &exec.Operator{Node: plan.Node{Kind: plan.Sink, Op: sink.Op, Inputs: []int{in.node}, Sink: &location}}
 	out := add[T](in.job, op)
+	if sink.Err != nil {
+		in.job.mistake(op, sink.Err)
+	}
 	in.job.require(op.ID, sink.Open != nil, "the sink has no Open function")
 	in.job.require(op.ID, location.Path != "", "no output directory is given")
 	op.Encode = func(t *exec.Task, w io.Writer) (exec.Writer, error) { return sink.Open(taskOf(t, sink.Op), w) }
