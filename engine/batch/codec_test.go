@@ -169,6 +169,7 @@ func TestUnsupported(t *testing.T) {
 		{"nested", errOf[struct{ In struct{ C chan int } }], "field In.C has type chan int"},
 		{"element", errOf[struct{ L []any }], "field L.[] has type interface {}"},
 		{"unexported", errOf[struct{ a int }], "field a is not exported; export it, or leave it out with the tag"},
+		{"no elements", errOf[struct{ A [0]int }], "field A is or holds an array of 0 elements"},
 		{"recursive", errOf[list], "field Next.[] contains itself"},
 		{"pointer", errOf[*int], "type *int is not supported"},
 		{"one name twice", errOf[struct {

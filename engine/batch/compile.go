@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"time"
@@ -131,6 +132,9 @@ func (c *compiler) column(t reflect.Type) (column, error) {
 		}
 		return listColumn{slice: t, element: element}, nil
 	case reflect.Array:
+		if n := t.Len(); n == 0 || n > math.MaxInt32 { // what a FixedSizeList can hold
+			return nil, c.unsupported("is or holds an array of %d elements; it must have at least one and at most %d", n, math.MaxInt32)
+		}
 		element, err := c.element(t)
 		if err != nil {
 			return nil, err

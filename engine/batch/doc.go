@@ -12,7 +12,7 @@
 //	time.Duration                            Duration in nanoseconds
 //	time.Time                                Struct{sec: Timestamp in seconds UTC, nano: Int32}; the location becomes UTC
 //	Optional[T]                              the column of T, null where the value is absent
-//	[N]T                                     FixedSizeList
+//	[N]T                                     FixedSizeList; N is at least 1
 //	[]T                                      List; nil is null
 //	a struct                                 Struct; at the top of a record, a column for each field
 //
