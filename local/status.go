@@ -19,21 +19,27 @@ const StatusEnv = "FLETCH_STATUS_FD"
 // Status is what a process that calls Main has told.
 type Status struct {
 	Outputs []string // the outputs that the job writes: absolute paths or URLs
-	Ended   bool     // Main chose the end of the process
+	Ended   bool     // Main chose the end of the process, with Code
+	Code    int      // one of the Exit constants
 }
 
 // ParseStatus reads what Main wrote. A line that was cut short by the end of the process is left out.
 func ParseStatus(text string) Status {
 	var s Status
 	for line := range strings.Lines(text) {
-		word, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		line, whole := strings.CutSuffix(line, "\n")
+		if !whole {
+			break
+		}
+		word, rest, _ := strings.Cut(line, " ")
 		switch word {
 		case "output":
 			if path, err := strconv.Unquote(rest); err == nil {
 				s.Outputs = append(s.Outputs, path)
 			}
 		case "ended":
-			s.Ended = true
+			code, err := strconv.Atoi(rest)
+			s.Ended, s.Code = err == nil, code
 		}
 	}
 	return s

@@ -87,16 +87,22 @@ func (c *child) outcome(err error, interrupted bool) (code int, _ error) {
 	if err != nil {
 		return 0, fmt.Errorf("read how the job ended: %w", err)
 	}
-	if code = state.ExitCode(); code != local.ExitDone || !status.Ended {
+	if !status.Ended || status.Code != local.ExitDone {
 		local.Sweep(c.config, status.Outputs) // the second signal ends a child at once
 	}
 	if status.Ended {
-		return code, nil
+		return status.Code, nil // and not the process's, which a second signal may have killed behind that
 	}
-	if interrupted {
+	if interrupted || endedBy(state, os.Interrupt) || endedBy(state, syscall.SIGTERM) { // as a group, the child may be first
 		return 0, ErrInterrupted
 	}
 	return 0, &EndError{state}
+}
+
+// endedBy reports whether a signal ended the process.
+func endedBy(state *os.ProcessState, s os.Signal) bool {
+	wait, ok := state.Sys().(syscall.WaitStatus)
+	return ok && wait.Signaled() && wait.Signal() == s
 }
 
 // told reads what the child wrote. A process that the child started may still have the pipe open, so there need not be an
@@ -130,18 +136,17 @@ func (c *child) told() (local.Status, error) {
 type EndError struct{ state *os.ProcessState }
 
 func (e *EndError) Error() string {
-	wait, _ := e.state.Sys().(syscall.WaitStatus)
 	switch {
-	case wait.Signaled() && wait.Signal() == syscall.SIGKILL:
+	case endedBy(e.state, syscall.SIGKILL):
 		return "the job's process was killed, as the kernel does when memory runs out: give it less with --memory, or the machine more; no output was published"
-	case wait.Signaled():
-		return fmt.Sprintf("the job's process was ended by a signal (%v); no output was published", wait.Signal())
-	case wait.ExitStatus() == 0:
+	case !e.state.Exited():
+		return fmt.Sprintf("the job's process was ended by a signal (%v); no output was published", e.state)
+	case e.state.ExitCode() == 0:
 		return "the job's process ended by itself with exit code 0, without a word about the job: does its main function call local.Main(Job), or its code os.Exit?"
-	case wait.ExitStatus() == goCrash:
+	case e.state.ExitCode() == goCrash:
 		return "the job's process ended by itself with exit code 2: its code crashed, as Go says above, or called os.Exit; no output was published"
 	}
-	return fmt.Sprintf("the job's process ended by itself with exit code %d: its code called os.Exit or log.Fatal; no output was published", wait.ExitStatus())
+	return fmt.Sprintf("the job's process ended by itself with exit code %d: its code called os.Exit or log.Fatal; no output was published", e.state.ExitCode())
 }
 
 // goCrash is the exit code of a Go program that panics where nothing recovers, or ends with a fatal error.
