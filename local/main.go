@@ -59,6 +59,11 @@ func mainCode(declare func(args []string) (*engine.Job, error), status status) i
 		return ExitUsage
 	}
 	debug.SetMemoryLimit(config.MemoryBytes)
+	if os.Getenv("GOGC") == "" {
+		// Most of the heap are tables and blocks without pointers, which cost the collector nothing: collecting twice as
+		// often as by default saves a third of the memory for a few percent of a core.
+		debug.SetGCPercent(50)
+	}
 	status.outputs(job)
 	ctx, stop := interruptible(status)
 	defer stop()
