@@ -291,8 +291,10 @@ func (a *listAppender) append(base unsafe.Pointer, stride uintptr, n int) error 
 			return ErrTooLarge
 		}
 		a.valid.append(s.data != nil)
-		if err := a.element.append(s.data, a.size, s.len); err != nil {
-			return err
+		if s.len > 0 { // else no field of an element has an address
+			if err := a.element.append(s.data, a.size, s.len); err != nil {
+				return err
+			}
 		}
 		a.elements += s.len
 		ends[i] = int32(a.elements)
@@ -338,7 +340,9 @@ func (r *listReader) read(base unsafe.Pointer, stride uintptr, from, n int) {
 	first, last := int(r.offsets[from]), int(r.offsets[from+n])
 	backing := reflect.MakeSlice(r.column.slice, last-first, last-first)
 	elements, size := backing.UnsafePointer(), r.column.slice.Elem().Size()
-	r.element.read(elements, size, first, last-first)
+	if last > first {
+		r.element.read(elements, size, first, last-first)
+	}
 	for i := range n {
 		list := (*sliceHeader)(unsafe.Add(base, uintptr(i)*stride))
 		if !r.valid.at(from + i) {
