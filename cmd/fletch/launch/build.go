@@ -66,7 +66,7 @@ func (p program) release() error {
 	return p.lock.Close()
 }
 
-// ErrNoGo means that there is no go tool to build with.
+// errNoGo means that there is no go tool to build with.
 var errNoGo = errors.New("the go tool is needed to build a job, and is not in PATH: install Go from https://go.dev/dl")
 
 // findGo finds the go tool, also where Go is installed but not in PATH.
