@@ -64,18 +64,8 @@ func KeyBy[K, T any](in Dataset[T], key func(T) K) Dataset[KV[K, T]] {
 // what f emits. An error ends the job with the operator and the record in its message.
 func Process[T, U any](in Dataset[T], f func(t *Task, rec T, emit func(U)) error) Dataset[U] {
 	return narrow(in, "Process", f != nil, func(t *exec.Task, node int, out func(U) bool) exec.Stream {
-		task, more := taskOf(t, t.OperatorName(node)), true
-		emit := func(rec U) {
-			more = more && out(rec)
-			t.Enter(node)
-		}
-		return exec.Stream{Consume: func(rec T) bool {
-			t.Enter(node)
-			if err := f(task, rec, emit); err != nil {
-				t.Fail(err)
-			}
-			return more
-		}}
+		task := taskOf(t, t.OperatorName(node))
+		return exec.Stream{Consume: exec.Process(t, node, func(rec T, emit func(U)) error { return f(task, rec, emit) }, out)}
 	})
 }
 

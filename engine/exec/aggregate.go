@@ -107,7 +107,7 @@ func (c *combiner[K, V, A]) flush() {
 		return
 	}
 	if c.table.GrownBytes(n) > c.task.TableBytes && c.table.Len() > 0 {
-		check(c.write())
+		c.task.check(c.write())
 		c.table.Clear()
 	}
 	c.keyer.Normalise(&c.vector, &c.keys[0], unsafe.Sizeof(c.keys[0]), n)

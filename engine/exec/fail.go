@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -40,18 +41,19 @@ func (e *PanicError) Unwrap() error {
 // ErrGoexit means that user code ended its goroutine.
 var ErrGoexit = errors.New("the function called runtime.Goexit (as t.Fatal does); return an error from Process instead")
 
-// abort carries an error out of nested rows.
-type abort struct{ err error }
+// errRecovered means that records are lost in a later operator, of whose panic nobody else knows any more.
+var errRecovered = errors.New("the function recovered from a panic of a later operator; recover only around code of your own")
 
-// check leaves the rows with err unless it is nil.
-func check(err error) {
+// abort carries an error out of nested rows.
+type abort struct{ error }
+
+// check leaves the rows with err unless it is nil. User code on the way may recover from that; Run fails all the same.
+func (t *Task) check(err error) {
 	if err != nil {
-		panic(abort{err})
+		t.aborted = cmp.Or(t.aborted, err)
+		panic(abort{t.aborted})
 	}
 }
-
-// Fail ends the task with an error of the operator's user code. It does not return.
-func (t *Task) Fail(err error) { check(t.blame(err, nil)) }
 
 // blame gives err the operator that is running and the record it is at. What fails once the attempt is cancelled is laid
 // to that.
@@ -95,14 +97,15 @@ func (t *Task) named(err error) error {
 // recovered turns the end of a run into its error: a deferred call gives it the value of recover, and whether the run
 // came to its end.
 func (t *Task) recovered(value any, ended bool) error {
+	if t.aborted != nil {
+		return t.aborted
+	}
 	switch v := value.(type) {
 	case nil:
 		if ended {
 			return nil
 		}
 		return t.blame(ErrGoexit, nil)
-	case abort:
-		return v.err
 	default:
 		return t.blame(&PanicError{v}, debug.Stack())
 	}

@@ -141,7 +141,7 @@ func (g *groups[K, V]) sort() {
 	g.group = nil
 	for _, rec := range g.records {
 		d := g.codec.NewDecoder()
-		check(d.Reset(rec))
+		g.task.check(d.Reset(rec))
 		g.decoders = append(g.decoders, d)
 	}
 }

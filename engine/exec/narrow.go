@@ -13,21 +13,57 @@ func FlatMap[T, U any](t *Task, node int, f func(T) iter.Seq[U], out func(U) boo
 	if known := knownSequence(f); known != nil { // it cannot fail, so nothing has to be noted around its elements
 		return func(rec T) bool { return known(rec, out) }
 	}
-	more := true
-	yield := func(u U) bool {
-		t.pause()
-		ok := out(u)
-		if !ok {
-			more = false
-		}
-		t.Enter(node)
-		return ok
-	}
+	next := feed[U]{task: t, node: node, out: out, more: true}
+	yield := next.yield
 	return func(rec T) bool {
 		t.Enter(node)
 		f(rec)(yield)
-		return more
+		return next.wanted()
 	}
+}
+
+// Process returns the consumer that feeds what f emits for each record to out.
+func Process[T, U any](t *Task, node int, f func(rec T, emit func(U)) error, out func(U) bool) func(T) bool {
+	next := feed[U]{task: t, node: node, out: out, more: true}
+	emit := func(u U) { next.yield(u) }
+	return func(rec T) bool {
+		t.Enter(node)
+		if err := f(rec, emit); err != nil {
+			t.check(t.blame(err, nil))
+		}
+		return next.wanted()
+	}
+}
+
+// feed is how user code that calls back feeds a consumer. The code may go on after it was told to stop, and recover from
+// what happens in the consumer: neither may lose a record without a word or reach a consumer that has had enough.
+type feed[U any] struct {
+	task   *Task
+	node   int // of the user code
+	out    func(U) bool
+	more   bool // out wants more
+	inside bool // out has not returned
+}
+
+func (f *feed[U]) yield(u U) bool {
+	if !f.more || f.inside {
+		return false
+	}
+	f.task.pause()
+	f.inside = true
+	f.more = f.out(u)
+	f.inside = false
+	f.task.Enter(f.node)
+	return f.more
+}
+
+// wanted tells, once the user code has returned, whether the consumer wants more.
+func (f *feed[U]) wanted() bool {
+	if f.inside {
+		f.task.Enter(f.node)
+		f.task.check(f.task.blame(errRecovered, nil))
+	}
+	return f.more
 }
 
 // MapBatches returns the stream that collects records into batches, gives these to f and feeds the rows of what f
@@ -43,7 +79,7 @@ func MapBatches[T, U any](t *Task, node int, in *batch.Codec[T], to *batch.Codec
 		}
 		got, err := f(rec)
 		if err != nil {
-			t.Fail(err)
+			return t.blame(err, nil)
 		}
 		if got == nil {
 			return nil

@@ -44,6 +44,7 @@ type Program []*Operator
 // fault.User. Run does not close src.
 func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port, partitions map[int]int) (err error) {
 	ended := false
+	t.aborted = nil
 	t.program, t.root, t.op, t.source, t.row, t.read = p, stage.Root, stage.Root, src, -1, 0
 	defer func() {
 		if e := t.recovered(recover(), ended); e != nil {
@@ -69,7 +70,7 @@ func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port,
 // Guard calls f, which runs code of a node outside of Run: its error has the operator's name, and its panics become errors
 // as those of Run do.
 func (p Program) Guard(t *Task, node int, f func() error) (err error) {
-	t.program, t.op, t.source = p, node, nil
+	t.program, t.op, t.source, t.aborted = p, node, nil, nil
 	ended := false
 	defer func() {
 		if e := t.recovered(recover(), ended); e != nil {

@@ -128,7 +128,7 @@ func newEncoder[T any](t *Task, node int, port Port, codec *batch.Codec[T]) *enc
 func (e *encoder[T]) add(row T) {
 	if e.rows = append(e.rows, row); len(e.rows) >= e.vector {
 		e.task.pause() // a function may emit for one record without end
-		check(e.encode())
+		e.task.check(e.encode())
 	}
 }
 

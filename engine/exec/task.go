@@ -37,6 +37,7 @@ type Task struct {
 	op       int      // the node whose user code runs
 	atEnd    []func() // frees what a run holds, however it ends
 	failure  error    // of the last run
+	aborted  error    // why rows were left: the run fails with it
 	source   Source   // that records come from
 	read     int64    // bytes that source has told of
 	row      int      // within the batch that source yielded last; below zero: no record is at work
@@ -84,4 +85,4 @@ func (t *Task) pause() {
 }
 
 //go:noinline
-func (t *Task) yield() { check(t.Coroutine.Yield()) }
+func (t *Task) yield() { t.check(t.Coroutine.Yield()) }
