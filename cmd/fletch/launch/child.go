@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,13 +14,15 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"fletch/local"
 )
 
 // child is the program of a job at work.
 type child struct {
 	cmd    *exec.Cmd
-	status *os.File // what local.Main tells
+	status *os.File // what local.Main tells: in memory, so that it takes all there is without a reader
 	config local.Config
 	ended  chan error // of cmd.Wait; room for it
 }
@@ -30,21 +34,21 @@ const statusFD = 3
 func start(ctx context.Context, p program, config Config) (*child, error) {
 	// The kernel tells the child when this thread ends, not when this process does.
 	runtime.LockOSThread()
-	read, write, err := os.Pipe()
+	fd, err := unix.MemfdCreate("status", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, errors.Join(err, p.release())
+		return nil, errors.Join(fmt.Errorf("make a file for the job's status: %w", err), p.release())
 	}
-	c := &child{cmd: exec.CommandContext(context.WithoutCancel(ctx), p.path, config.Args...), status: read, config: config.Local, ended: make(chan error, 1)}
+	status := os.NewFile(uintptr(fd), "status")
+	c := &child{cmd: exec.CommandContext(context.WithoutCancel(ctx), p.path, config.Args...), status: status, config: config.Local, ended: make(chan error, 1)}
 	c.cmd.Args[0] = filepath.Base(p.path)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.cmd.ExtraFiles = []*os.File{write}
+	c.cmd.ExtraFiles = []*os.File{status}
 	c.cmd.Env = append(append(os.Environ(), config.Env...), local.StatusEnv+"="+strconv.Itoa(statusFD))
 	// SIGTERM lets an orphan clean up: local.Main cancels the job and leaves behind what does not return.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	err = c.cmd.Start()
-	err = errors.Join(err, write.Close(), p.release())
-	if err != nil {
-		return nil, errors.Join(err, read.Close())
+	if err = errors.Join(err, p.release()); err != nil {
+		return nil, errors.Join(err, status.Close())
 	}
 	go func() { c.ended <- c.cmd.Wait() }()
 	return c, nil
@@ -105,31 +109,10 @@ func endedBy(state *os.ProcessState, s os.Signal) bool {
 	return ok && wait.Signaled() && wait.Signal() == s
 }
 
-// told reads what the child wrote. A process that the child started may still have the pipe open, so there need not be an
-// end to read up to.
+// told reads what the child wrote.
 func (c *child) told() (local.Status, error) {
-	conn, err := c.status.SyscallConn()
-	if err != nil {
-		return local.Status{}, err
-	}
-	var text []byte
-	var failed error
-	err = conn.Read(func(fd uintptr) bool {
-		for buf := make([]byte, 4096); ; {
-			n, err := syscall.Read(int(fd), buf)
-			if errors.Is(err, syscall.EINTR) {
-				continue
-			}
-			if n <= 0 {
-				if err != nil && !errors.Is(err, syscall.EAGAIN) {
-					failed = err
-				}
-				return true
-			}
-			text = append(text, buf[:n]...)
-		}
-	})
-	return local.ParseStatus(string(text)), errors.Join(err, failed)
+	text, err := io.ReadAll(io.NewSectionReader(c.status, 0, math.MaxInt64)) // the child has moved the offset that both share
+	return local.ParseStatus(string(text)), err
 }
 
 // EndError means that the child ended in a way that local.Main did not choose.
