@@ -160,7 +160,7 @@ func Aggregate[K, V, A any](t *Task, src Source, x Keyed[K, V, A], ordered bool,
 	if err != nil {
 		return err
 	}
-	for _, place := range table.order(ordered) {
+	for _, place := range table.order(ordered, t.pause) {
 		t.pause()
 		if !out(keyer.Decode(table.Key(place)), table.Acc(place)) {
 			break
@@ -169,9 +169,9 @@ func Aggregate[K, V, A any](t *Task, src Source, x Keyed[K, V, A], ordered bool,
 	return nil
 }
 
-func (t *Table[A]) order(ordered bool) []uint32 {
+func (t *Table[A]) order(ordered bool, pause func()) []uint32 {
 	if ordered {
-		return t.Sorted()
+		return t.Sorted(pause)
 	}
-	return t.SortedByHash()
+	return t.SortedByHash(pause)
 }

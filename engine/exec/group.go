@@ -57,7 +57,7 @@ func Group[K, V any](t *Task, src Source, codec *batch.Codec[batch.KV[K, V]], ke
 		return err
 	}
 	g.sort()
-	for _, place := range g.table.order(ordered) {
+	for _, place := range g.table.order(ordered, t.pause) {
 		t.pause()
 		if !out(keyer.Decode(g.table.Key(place)), once(g.values(*g.table.Acc(place)))) {
 			break

@@ -215,9 +215,9 @@ type ranked struct {
 	place  uint32
 }
 
-// Sorted returns the place of each key, in increasing order of the keys.
-func (t *Table[A]) Sorted() []uint32 {
-	return t.sorted(func(place uint32) uint64 {
+// Sorted returns the place of each key, in increasing order of the keys. It calls pause now and then.
+func (t *Table[A]) Sorted(pause func()) []uint32 {
+	return t.sorted(pause, func(place uint32) uint64 {
 		if s := &t.slots[place]; s.hi < batch.LongTag {
 			return bits.ReverseBytes64(s.lo)
 		}
@@ -226,15 +226,22 @@ func (t *Table[A]) Sorted() []uint32 {
 }
 
 // SortedByHash returns the place of each key in an order that depends on the keys alone, at a lower price than theirs.
-func (t *Table[A]) SortedByHash() []uint32 { return t.sorted(t.Hash) }
+func (t *Table[A]) SortedByHash(pause func()) []uint32 { return t.sorted(pause, t.Hash) }
 
-func (t *Table[A]) sorted(prefix func(place uint32) uint64) []uint32 {
+// pauseEvery is how many comparisons of a sort stand between two calls of pause.
+const pauseEvery = 1 << 14
+
+func (t *Table[A]) sorted(pause func(), prefix func(place uint32) uint64) []uint32 {
 	places := t.Places()
 	order := make([]ranked, len(places))
 	for i, p := range places {
 		order[i] = ranked{prefix(p), p}
 	}
+	compared := 0
 	slices.SortFunc(order, func(a, b ranked) int {
+		if compared++; compared%pauseEvery == 0 {
+			pause()
+		}
 		if a.prefix != b.prefix {
 			return cmp.Compare(a.prefix, b.prefix)
 		}

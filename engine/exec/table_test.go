@@ -71,7 +71,7 @@ func TestTableCountsLikeAMap(t *testing.T) {
 			want[key]++
 		}
 		c.add(keys)
-		sorted, got := c.counts(c.table.Sorted())
+		sorted, got := c.counts(c.table.Sorted(func() {}))
 		if !maps.Equal(got, want) {
 			rt.Fatalf("counts differ: %d keys, want %d", len(got), len(want))
 		}
@@ -95,8 +95,8 @@ func TestTableOrderIsOfTheKeys(t *testing.T) {
 	slices.Reverse(keys)
 	b.add(keys)
 	b.add(keys[:100])
-	first, _ := a.counts(a.table.SortedByHash())
-	second, _ := b.counts(b.table.SortedByHash())
+	first, _ := a.counts(a.table.SortedByHash(func() {}))
+	second, _ := b.counts(b.table.SortedByHash(func() {}))
 	if !slices.Equal(first, second) {
 		t.Error("the order by hash depends on how keys were added")
 	}
@@ -143,7 +143,7 @@ func BenchmarkTable(b *testing.B) {
 func TestKeysInTheOrderOfATable(t *testing.T) {
 	c := newCounter(t)
 	c.add(zipfWords(200_000, 50_000))
-	for name, places := range map[string][]uint32{"places": c.table.Places(), "hashes": c.table.SortedByHash()} {
+	for name, places := range map[string][]uint32{"places": c.table.Places(), "hashes": c.table.SortedByHash(func() {})} {
 		keys, _ := c.counts(places)
 		other := newCounter(t)
 		other.table = exec.NewAggregatingTable[int64]()
@@ -168,7 +168,7 @@ func TestLongKeysOfOneHash(t *testing.T) {
 		t.Fatalf("the hashes differ: %x", c.vector.Words)
 	}
 	c.add(keys) // in the table by now
-	_, got := c.counts(c.table.Sorted())
+	_, got := c.counts(c.table.Sorted(func() {}))
 	if want := map[string]int64{keys[0]: 2, keys[1]: 2, keys[2]: 2}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want each key twice", got)
 	}

@@ -220,14 +220,14 @@ func sum(sizes []int64) int64 {
 	return total
 }
 
-// size returns a number of bytes with a binary unit.
+// size returns a number of bytes with a decimal unit.
 func size(bytes int64) string {
-	if bytes < 1<<10 {
+	if bytes < 1000 {
 		return fmt.Sprintf("%d B", bytes)
 	}
-	value, unit := float64(bytes)/(1<<10), 0
-	for value >= 1023.95 && unit < 5 {
-		value, unit = value/(1<<10), unit+1
+	value, unit := float64(bytes)/1000, 0
+	for value >= 999.95 && unit < 5 {
+		value, unit = value/1000, unit+1
 	}
-	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[unit])
+	return fmt.Sprintf("%.1f %cB", value, "kMGTPE"[unit])
 }
