@@ -31,16 +31,18 @@ func TestRunStopsEarly(t *testing.T) {
 	}
 }
 
-// TestTeeFeedsWhoWantsMore has one consumer that stops at once beside one that takes all, and one behind both.
+// TestTeeFeedsWhoWantsMore has consumers that stop at once before and after those that take all.
 func TestTeeFeedsWhoWantsMore(t *testing.T) {
 	const n = 10_000
 	job := engine.NewJob("test")
 	in := engine.Range(job, 0, n)
-	calls := 0
+	calls, stopped := 0, 0
 	counting := engine.Map(in, func(n int64) int64 { calls++; return n })
-	write(engine.TopN(counting, 0, engine.Asc(func(n int64) int64 { return n })))
+	stop := engine.Asc(func(n int64) int64 { stopped++; return n })
+	write(engine.TopN(counting, 0, stop))
 	all := write(counting)
 	both := write(engine.Union(counting, engine.Map(in, func(n int64) int64 { return -n })))
+	write(engine.TopN(counting, 0, stop))
 	b := newBench(t, job)
 	if err := b.source(0, n); err != nil {
 		t.Fatal(err)
@@ -51,6 +53,9 @@ func TestTeeFeedsWhoWantsMore(t *testing.T) {
 	}
 	if got := rowsOf[int64](t, b.ports[all]); !slices.Equal(got, want) || calls != n {
 		t.Errorf("%d rows of %d calls, want 0 to %d in order", len(got), calls, n-1)
+	}
+	if stopped != 2 {
+		t.Errorf("the consumers that stop were fed %d records, want one each", stopped)
 	}
 	if got := rowsOf[int64](t, b.ports[both]); len(got) != 2*n {
 		t.Errorf("%d rows of the union, want %d", len(got), 2*n)
@@ -89,11 +94,13 @@ func TestMapBatches(t *testing.T) {
 	}
 }
 
-// TestMapBatchesIsNotCalledForNobody stops behind the first row of a batch.
+// TestMapBatchesIsNotCalledForNobody stops behind the first row of a batch; the second way to it brings one more.
 func TestMapBatchesIsNotCalledForNobody(t *testing.T) {
 	job := engine.NewJob("test")
 	calls := 0
-	same := engine.MapBatches[int64, int64](engine.Range(job, 0, 1<<30), func(_ *engine.Task, rec arrow.Record) (arrow.Record, error) {
+	in := engine.Range(job, 0, 1<<30)
+	twice := engine.Union(engine.Map(in, func(n int64) int64 { return n }), engine.Map(in, func(n int64) int64 { return -n }))
+	same := engine.MapBatches[int64, int64](twice, func(_ *engine.Task, rec arrow.Record) (arrow.Record, error) {
 		calls++
 		rec.Retain()
 		return rec, nil
