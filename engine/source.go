@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"unsafe"
@@ -31,7 +32,13 @@ func From[T any](job *Job, src Source[T]) Dataset[T] {
 	op := &exec.Operator{Node: plan.Node{Kind: plan.Source, Op: src.Op, Source: &input}}
 	out := add[T](job, op)
 	job.require(op.ID, src.Open != nil, "the source has no Open function")
-	op.Open = func(t *exec.Task, split plan.Split) (exec.Source, error) { return src.Open(taskOf(t, src.Op), split) }
+	op.Open = func(t *exec.Task, split plan.Split) (exec.Source, error) {
+		r, err := src.Open(taskOf(t, t.OperatorName(op.ID)), split)
+		if err == nil && r == nil {
+			err = errors.New("Open returned neither a reader nor an error")
+		}
+		return r, err
+	}
 	op.Pull = func(t *exec.Task, s exec.Source, to any) error {
 		return exec.Pull(t, s, out.codec, to.(func(T) bool))
 	}
@@ -65,8 +72,12 @@ func made[T any](job *Job, op string, n, size int64, fill func(dst []T, first in
 	return out
 }
 
-// itemRows is how many items make a batch.
-const itemRows = 4096
+// Items become a batch a vector at a time, until there are batchItems of them or they have batchBytes.
+const (
+	vectorItems = 256
+	batchItems  = 4096
+	batchBytes  = 256 << 10
+)
 
 // items is a Reader of records that are made, by number.
 type items[T any] struct {
@@ -82,15 +93,17 @@ func (r *items[T]) Next() (arrow.Record, error) {
 		return nil, io.EOF
 	}
 	if r.rows == nil {
-		r.rows = make([]T, itemRows)
-	}
-	rows := r.rows[:min(itemRows, r.end-r.next)]
-	r.fill(rows, r.next)
-	if err := r.builder.Append(rows); err != nil {
-		return nil, err
+		r.rows = make([]T, vectorItems)
 	}
 	r.first = r.next
-	r.next += int64(len(rows))
+	for r.next < r.end && r.builder.Len() < batchItems && r.builder.Bytes() < batchBytes {
+		rows := r.rows[:min(vectorItems, r.end-r.next)]
+		r.fill(rows, r.next)
+		if err := r.builder.Append(rows); err != nil {
+			return nil, err
+		}
+		r.next += int64(len(rows))
+	}
 	return r.builder.Record(), nil
 }
 

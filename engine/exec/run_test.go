@@ -180,6 +180,20 @@ func TestLargeRowsMakeSmallBatches(t *testing.T) {
 	}
 }
 
+// TestLargeItemsMakeSmallBatches reads a slice of strings that together are too much for one batch.
+func TestLargeItemsMakeSmallBatches(t *testing.T) {
+	job := engine.NewJob("test")
+	items := slices.Repeat([]string{strings.Repeat("x", 2<<10)}, 1024)
+	out := write(engine.FromSlice(job, items))
+	b := newBench(t, job)
+	if err := b.source(0, 1024); err != nil {
+		t.Fatal(err)
+	}
+	if got := rowsOf[string](t, b.ports[out]); b.read != 5 || !slices.Equal(got, items) {
+		t.Errorf("%d items of %d batches, want 1024 of four and the end", len(got), b.read-1)
+	}
+}
+
 // TestCombinerFlushes folds under tables that hold everything, some keys or next to nothing: the results are the same.
 func TestCombinerFlushes(t *testing.T) {
 	const n, partitions = 50_000, 3
