@@ -207,3 +207,20 @@ func TestNoRecordIsBlamedForOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestHooksThatReturnNothing sees that a forgotten return value is told as what it is.
+func TestHooksThatReturnNothing(t *testing.T) {
+	job := engine.NewJob("test")
+	in := engine.From(job, engine.Source[int64]{Op: "mine.Read", Input: plan.Input{Items: 1}, Open: func(*engine.Task, plan.Split) (engine.Reader, error) {
+		return nil, nil
+	}})
+	if _, err := local.Collect(context.Background(), in); err == nil || !strings.Contains(err.Error(), "mine.Read (") || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("error %v, want one of the source", err)
+	}
+	engine.To(engine.Range(job, 0, 1), engine.Sink[int64]{Op: "mine.Write", Location: location(t), Open: func(*engine.Task, io.Writer) (engine.Writer, error) {
+		return nil, nil
+	}})
+	if _, err := local.Run(context.Background(), job, local.Config{}); err == nil || !strings.Contains(err.Error(), "mine.Write (") || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("error %v, want one of the sink", err)
+	}
+}

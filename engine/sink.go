@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -35,13 +37,22 @@ func To[T any](in Dataset[T], sink Sink[T]) {
 	}
 	in.job.require(op.ID, sink.Open != nil, "the sink has no Open function")
 	in.job.require(op.ID, location.Path != "", "no output directory is given")
-	op.Encode = func(t *exec.Task, w io.Writer) (exec.Writer, error) { return sink.Open(taskOf(t, sink.Op), w) }
+	op.Encode = func(t *exec.Task, w io.Writer) (exec.Writer, error) {
+		encoder, err := sink.Open(taskOf(t, t.OperatorName(op.ID)), w)
+		if err == nil && encoder == nil {
+			err = errors.New("Open returned neither a writer nor an error")
+		}
+		return encoder, err
+	}
 	op.Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream { return exec.Sink(t, op.ID, port, out.codec) }
 }
 
 // Only returns a job that computes in and writes it to sink, and none of the other sinks of in's job, which stays as it
 // is.
 func Only[T any](in Dataset[T], sink Sink[T]) *Job {
+	if in.job == nil {
+		panic(fmt.Sprintf("engine: %s (%s) is given a dataset that is the zero value", sink.Op, caller()))
+	}
 	job := &Job{name: in.job.name, errs: slices.Clone(in.job.errs), untyped: maps.Clone(in.job.untyped)}
 	for _, op := range in.job.ops {
 		if op.Kind == plan.Sink { // it becomes a dataset that nobody reads, which is not computed

@@ -4,12 +4,13 @@ import "github.com/apache/arrow/go/v15/arrow"
 
 // Source yields the batches of one split or of one partition.
 type Source interface {
-	// Next returns io.EOF after the last batch. The caller releases the batch. Its buffers are never used again, as
-	// strings of user code may point into them.
+	// Next returns io.EOF, unwrapped, after the last batch: any other error fails the attempt. The caller releases the
+	// batch. Its buffers are never used again, as strings of user code may point into them.
 	Next() (arrow.Record, error)
 	// Position tells where a row of the batch that Next returned last stands, such as "a.txt:1234" for the byte at which
 	// a line begins. It serves error messages and may be slow.
 	Position(row int) string
+	// Close is called once, also after an error.
 	Close() error
 }
 
@@ -23,10 +24,11 @@ type Port interface {
 	Write(rec arrow.Record, parts []uint32) error
 }
 
-// Writer encodes the batches of one part of a sink.
+// Writer encodes the batches of one part of a sink. Where the attempt fails it is dropped, without a call of Close: it
+// holds nothing but memory.
 type Writer interface {
 	// Write takes a batch, which stays the caller's.
 	Write(rec arrow.Record) error
-	// Close writes what the writer has kept back.
+	// Close writes what the writer has kept back; it is called after the last batch.
 	Close() error
 }
