@@ -63,13 +63,16 @@ func appendPart[T any](out []T, codec *batch.Codec[T], part []byte) ([]T, error)
 		if err != nil {
 			return nil, err
 		}
-		if err := d.Reset(rec); err != nil {
+		err = d.Reset(rec)
+		if err == nil {
+			start := len(out)
+			out = append(out, make([]T, d.Len())...)
+			d.Read(out[start:], 0)
+		}
+		rec.Release()
+		if err != nil {
 			return nil, err
 		}
-		start := len(out)
-		out = append(out, make([]T, d.Len())...)
-		d.Read(out[start:], 0)
-		rec.Release()
 	}
 }
 

@@ -60,7 +60,7 @@ type reader interface {
 	read(base unsafe.Pointer, stride uintptr, from, n int)
 }
 
-// codecs caches *Codec[T] or an error by T's reflect.Type.
+// codecs caches *Codec[T] by T's reflect.Type.
 var codecs sync.Map
 
 // CodecOf returns the codec of T. The error names the field whose type is not supported.

@@ -201,7 +201,7 @@ func (a *attempt) commit() (plan.Result, error) {
 	return result, nil
 }
 
-// discard removes what the attempt wrote, committed or not.
+// discard removes what the attempt wrote. Parts may be committed by then, but not the blocks: they are the last.
 func (a *attempt) discard() error {
 	var errs []error
 	for _, p := range a.parts {
