@@ -99,8 +99,12 @@ func (b *bench) run(stage int, open func(*exec.Task) exec.Source) (err error) {
 
 // source runs the stage of a source of n items as one task.
 func (b *bench) source(stage int, n int64) error {
-	return b.run(stage, func(t *exec.Task) exec.Source {
-		src, err := b.program[b.stages[stage].Root].Open(t, plan.Split{Count: n})
+	return b.run(stage, func(t *exec.Task) (src exec.Source) {
+		root := b.stages[stage].Root
+		err := b.program.Guard(t, root, func() (err error) {
+			src, err = b.program[root].Open(t, plan.Split{Count: n})
+			return err
+		})
 		if err != nil {
 			b.t.Error(err)
 		}
