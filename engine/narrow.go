@@ -64,7 +64,7 @@ func KeyBy[K, T any](in Dataset[T], key func(T) K) Dataset[KV[K, T]] {
 // what f emits. An error ends the job with the operator and the record in its message.
 func Process[T, U any](in Dataset[T], f func(t *Task, rec T, emit func(U)) error) Dataset[U] {
 	return narrow(in, "Process", f != nil, func(t *exec.Task, node int, out func(U) bool) exec.Stream {
-		task := taskOf(t, t.OperatorName(node))
+		task := taskOf(t, in.job.ops[node])
 		return exec.Stream{Consume: exec.Process(t, node, func(rec T, emit func(U)) error { return f(task, rec, emit) }, out)}
 	})
 }
@@ -75,7 +75,7 @@ func Process[T, U any](in Dataset[T], f func(t *Task, rec T, emit func(U)) error
 func MapBatches[T, U any](in Dataset[T], f func(t *Task, rec arrow.Record) (arrow.Record, error)) Dataset[U] {
 	var mapped Dataset[U]
 	mapped = narrow(in, "MapBatches", f != nil, func(t *exec.Task, node int, out func(U) bool) exec.Stream {
-		task := taskOf(t, t.OperatorName(node))
+		task := taskOf(t, in.job.ops[node])
 		return exec.MapBatches(t, node, in.codec, mapped.codec, func(rec arrow.Record) (arrow.Record, error) { return f(task, rec) }, out)
 	})
 	return mapped

@@ -83,7 +83,7 @@ func throughShuffles[T any](t *testing.T, records ...T) {
 	if len(last) != 1 || !reflect.DeepEqual(last[0].Value, records[len(records)-1]) {
 		t.Errorf("Reduce to the last record gives %.40v", last)
 	}
-	some := engine.Map(in, func(r T) engine.Optional[T] { return engine.Some(r) })
+	some := engine.Map(in, engine.Some[T])
 	for _, o := range collectWith(t, engine.Repartition(some, 1)) {
 		if !o.Valid || count(records, o.Value) == 0 {
 			t.Errorf("an optional record came back as %.40v", o)

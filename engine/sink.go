@@ -38,9 +38,9 @@ func To[T any](in Dataset[T], sink Sink[T]) {
 	in.job.require(op.ID, sink.Open != nil, "the sink has no Open function")
 	in.job.require(op.ID, location.Path != "", "no output directory is given")
 	op.Encode = func(t *exec.Task, w io.Writer) (exec.Writer, error) {
-		encoder, err := sink.Open(taskOf(t, t.OperatorName(op.ID)), w)
+		encoder, err := sink.Open(taskOf(t, op), w)
 		if err == nil && encoder == nil {
-			err = errors.New("Open returned neither a writer nor an error")
+			err = errors.New("its Open returned neither a writer nor an error")
 		}
 		return encoder, err
 	}

@@ -33,9 +33,9 @@ func From[T any](job *Job, src Source[T]) Dataset[T] {
 	out := add[T](job, op)
 	job.require(op.ID, src.Open != nil, "the source has no Open function")
 	op.Open = func(t *exec.Task, split plan.Split) (exec.Source, error) {
-		r, err := src.Open(taskOf(t, t.OperatorName(op.ID)), split)
+		r, err := src.Open(taskOf(t, op), split)
 		if err == nil && r == nil {
-			err = errors.New("Open returned neither a reader nor an error")
+			err = errors.New("its Open returned neither a reader nor an error")
 		}
 		return r, err
 	}

@@ -14,10 +14,10 @@ import (
 // function returns, and for one goroutine.
 type Task struct {
 	task *exec.Task
-	op   string
+	op   *exec.Operator
 }
 
-func taskOf(t *exec.Task, op string) *Task { return &Task{t, op} }
+func taskOf(t *exec.Task, op *exec.Operator) *Task { return &Task{t, op} }
 
 // Context ends when the attempt is cancelled; give it to calls that wait.
 func (t *Task) Context() context.Context { return t.task.Context }
@@ -26,7 +26,7 @@ func (t *Task) Context() context.Context { return t.task.Context }
 func (t *Task) Add(counter string, n int64) { t.task.Count(counter, n) }
 
 // Logger logs for the attempt, with the operator's name.
-func (t *Task) Logger() *slog.Logger { return t.task.Log.With("operator", t.op) }
+func (t *Task) Logger() *slog.Logger { return t.task.Log.With("operator", t.op.String()) }
 
 // Do runs f, which may block on a file or the network, on a goroutine for such calls, and returns its error. Other tasks
 // use the core meanwhile. f must not call back into the engine. When the attempt is cancelled Do returns at once, with f

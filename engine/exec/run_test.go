@@ -293,8 +293,7 @@ func TestFailuresReleaseBatches(t *testing.T) {
 
 func wantFailure(t *testing.T, err error) {
 	t.Helper()
-	var op *exec.OperatorError
-	if !errors.As(err, &op) {
+	if _, ok := errors.AsType[*exec.OperatorError](err); !ok {
 		t.Errorf("error %v, want one of an operator", err)
 	}
 }

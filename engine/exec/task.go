@@ -53,9 +53,6 @@ func (t *Task) collected(node int) (row int) {
 	return row
 }
 
-// OperatorName returns the name of a node's operator, with its file and line.
-func (t *Task) OperatorName(node int) string { return t.program[node].String() }
-
 // Progress is what an attempt has done so far.
 type Progress struct{ Rows, Bytes atomic.Int64 }
 
