@@ -170,7 +170,7 @@ func (r *replay) Close() error {
 	return nil
 }
 
-// counted counts the calls of Next.
+// counted counts the calls of Next, of which each is told to read 100 bytes.
 type counted struct {
 	exec.Source
 	calls int
@@ -180,6 +180,8 @@ func (c *counted) Next() (arrow.Record, error) {
 	c.calls++
 	return c.Source.Next()
 }
+
+func (c *counted) BytesRead() int64 { return int64(100 * c.calls) }
 
 // rowsOf decodes what a port holds.
 func rowsOf[T any](t *testing.T, p *port) (rows []T) {

@@ -26,8 +26,8 @@ func TestRunStopsEarly(t *testing.T) {
 	if err := b.source(0, 1<<30); err != nil {
 		t.Fatal(err)
 	}
-	if b.read != 1 || b.metrics.RowsOut != 0 {
-		t.Errorf("%d batches were read and %d rows written, want one and none", b.read, b.metrics.RowsOut)
+	if b.read != 1 || b.metrics.RowsOut != 0 || b.metrics.BytesIn != 100 {
+		t.Errorf("%d batches were read, metrics %+v; want one of 100 bytes and no row", b.read, b.metrics)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestLargeItemsMakeSmallBatches(t *testing.T) {
 
 // TestCombinerFlushes folds under tables that hold everything, some keys or next to nothing: the results are the same.
 func TestCombinerFlushes(t *testing.T) {
-	const n, partitions = 50_000, 3
+	const n, partitions = 15_000, 3
 	key := func(i int64) string { return fmt.Sprintf("%0*d", 1+i%40, i*i%7919) }
 	want, rowsMoved := map[string]string(nil), []int64(nil)
 	for _, tableBytes := range []int64{1 << 30, 256 << 10, 1} {
@@ -240,6 +240,23 @@ func TestCombinerFlushes(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(rowsMoved, cmp.Compare[int64]) || rowsMoved[0] == rowsMoved[1] || rowsMoved[1] == rowsMoved[2] {
 		t.Errorf("%d rows were moved: the tables were not flushed as they should", rowsMoved)
+	}
+}
+
+// TestReadBytesAreCounted counts what a source says that it has read, up to its end, also where its batches are kept.
+func TestReadBytesAreCounted(t *testing.T) {
+	job := engine.NewJob("test")
+	in := engine.KeyBy(engine.Range(job, 0, 1000), func(n int64) int64 { return n % 10 })
+	write(engine.GroupByKey(in, func(_ int64, ns iter.Seq[int64]) iter.Seq[int64] { return ns }))
+	b := newBench(t, job)
+	b.partitions = 1
+	for stage, run := range []func() error{func() error { return b.source(0, 1000) }, func() error { return b.exchange(1, 0) }} {
+		if err := run(); err != nil {
+			t.Fatal(err)
+		}
+		if b.metrics.RowsIn != 1000 || b.metrics.RowsOut != 1000 || b.metrics.BytesIn != int64(100*b.read) {
+			t.Errorf("stage %d: metrics %+v, want 1000 rows in and out and %d bytes", stage, b.metrics, 100*b.read)
+		}
 	}
 }
 
