@@ -99,17 +99,20 @@ func (b *bench) run(stage int, open func(*exec.Task) exec.Source) (err error) {
 
 // source runs the stage of a source of n items as one task.
 func (b *bench) source(stage int, n int64) error {
-	return b.run(stage, func(t *exec.Task) (src exec.Source) {
-		root := b.stages[stage].Root
-		err := b.program.Guard(t, root, func() (err error) {
-			src, err = b.program[root].Open(t, plan.Split{Count: n})
-			return err
-		})
-		if err != nil {
-			b.t.Error(err)
-		}
-		return src
+	return b.run(stage, func(t *exec.Task) exec.Source { return b.open(t, stage, n) })
+}
+
+// open opens a source of n items as an attempt does.
+func (b *bench) open(t *exec.Task, stage int, n int64) (src exec.Source) {
+	root := b.stages[stage].Root
+	err := b.program.Guard(t, root, func() (err error) {
+		src, err = b.program[root].Open(t, plan.Split{Count: n})
+		return err
 	})
+	if err != nil {
+		b.t.Error(err)
+	}
+	return src
 }
 
 // exchange runs the stage behind an exchange over one partition of what was moved.

@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -16,6 +17,7 @@ import (
 	"fletch/engine"
 	"fletch/engine/batch"
 	"fletch/engine/exec"
+	"fletch/fault"
 )
 
 func TestRunStopsEarly(t *testing.T) {
@@ -256,6 +258,27 @@ func TestReadBytesAreCounted(t *testing.T) {
 		}
 		if b.metrics.RowsIn != 1000 || b.metrics.RowsOut != 1000 || b.metrics.BytesIn != int64(100*b.read) {
 			t.Errorf("stage %d: metrics %+v, want 1000 rows in and out and %d bytes", stage, b.metrics, 100*b.read)
+		}
+	}
+}
+
+// TestCancelledFunctionsAreNotBlamed has a function that returns what its context says.
+func TestCancelledFunctionsAreNotBlamed(t *testing.T) {
+	for want, end := range map[fault.Class]func(context.CancelFunc){fault.User: func(context.CancelFunc) {}, fault.Cancelled: func(stop context.CancelFunc) { stop() }} {
+		job := engine.NewJob("test")
+		write(engine.Process(engine.Range(job, 0, 1), func(t *engine.Task, n int64, _ func(int64)) error {
+			return cmp.Or(t.Context().Err(), errors.New("of its own"))
+		}))
+		b := newBench(t, job)
+		err := b.run(0, func(task *exec.Task) exec.Source {
+			ctx, stop := context.WithCancel(task.Context)
+			t.Cleanup(stop)
+			end(stop)
+			task.Context = ctx
+			return b.open(task, 0, 1)
+		})
+		if fault.ClassOf(err) != want {
+			t.Errorf("error %v of class %v, want %v", err, fault.ClassOf(err), want)
 		}
 	}
 }
