@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// HashVersion names the function that HashOf and Normalise compute over a key's normalised bytes. Partitions depend on it: the same key
-// goes to the same partition in every process, release and machine that has this version.
+// HashVersion names the function that HashOf and Normalise compute over a key's normalised bytes. Partitions depend on it:
+// the same key goes to the same partition in every process, release and machine that has this version.
 const HashVersion = 1
 
 // The odd constants of the multiply-and-fold hash, from wyhash (Wang Yi, https://github.com/wangyi-fudan/wyhash).
