@@ -21,7 +21,7 @@ type Config struct {
 	MemoryBytes int64
 	// TempDir is where intermediate data goes that memory does not hold. Default: the system's directory for such files.
 	TempDir string
-	// MaxLineBytes is the length at which a line of text is refused. Default: 16 MiB.
+	// MaxLineBytes is the length of the longest line of text that is accepted. Default: 16 MiB.
 	MaxLineBytes int
 	// Explain prints the plan instead of running it, for Main.
 	Explain bool

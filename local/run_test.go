@@ -92,7 +92,7 @@ func twoSinks(input, output string) *engine.Job {
 func TestSameBytes(t *testing.T) {
 	in := t.TempDir()
 	for i := range 5 {
-		write(t, filepath.Join(in, fmt.Sprint("text", i)), text(20000*(i+1)))
+		write(t, filepath.Join(in, fmt.Sprint("text", i)), text(6000*(i+1)))
 	}
 	var first map[string]string
 	for i, c := range []local.Config{
@@ -118,8 +118,11 @@ func TestSameBytes(t *testing.T) {
 				t.Errorf("configuration %d: %s differs", i, name)
 			}
 		}
-		if rows := result.Stages[0].Metrics.RowsIn; rows != 300000 {
-			t.Errorf("configuration %d: %d rows read, want 300000", i, rows)
+		if rows := result.Stages[0].Metrics.RowsIn; rows != 90000 {
+			t.Errorf("configuration %d: %d rows read, want 90000", i, rows)
+		}
+		if spilled := result.Stages[0].Metrics.SpilledBytes > 0; spilled != (c.MemoryBytes > 0) {
+			t.Errorf("configuration %d: spilled is %v", i, spilled)
 		}
 		if left := files(t, c.TempDir); len(left) > 0 {
 			t.Errorf("configuration %d leaves %v in the temporary directory", i, names(left))

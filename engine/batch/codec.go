@@ -210,3 +210,9 @@ func (d *Decoder[T]) Read(rows []T, from int) {
 		d.fields[i].read(unsafe.Add(base, f.offset), unsafe.Sizeof(zero), from, len(rows))
 	}
 }
+
+// ReadField decodes one field of one row into that of row and leaves its other fields as they are: for a reader that
+// goes from row to row in an order of its own and needs no more.
+func (d *Decoder[T]) ReadField(field int, row *T, from int) {
+	d.fields[field].read(unsafe.Add(unsafe.Pointer(row), d.codec.fields[field].offset), unsafe.Sizeof(*row), from, 1)
+}

@@ -23,9 +23,10 @@ func fold(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// hashWords hashes a key of at most 15 bytes in its two words.
+// hashWords hashes a key of at most 15 bytes in its two words. Where a factor of the product is zero, what it would lose
+// of the other word is added again.
 func hashWords(lo, hi uint64) uint64 {
-	return fold(fold(lo^secret0, hi^secret1), secret2)
+	return fold(fold(lo^secret0, hi^secret1)^hi, secret2)
 }
 
 // hashLong hashes a key of more than 15 bytes.
@@ -33,7 +34,8 @@ func hashLong(s string) uint64 {
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	seed := uint64(len(s)) ^ secret2
 	for len(b) > 16 {
-		seed = fold(binary.LittleEndian.Uint64(b)^secret0^seed, binary.LittleEndian.Uint64(b[8:])^secret1)
+		x, y := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		seed = fold(x^secret0^seed, y^secret1) ^ (seed + x + bits.RotateLeft64(y, 23))
 		b = b[16:]
 	}
 	tail := unsafe.String(unsafe.SliceData(b), min(len(b), 15))
@@ -41,7 +43,7 @@ func hashLong(s string) uint64 {
 	if len(b) == 16 {
 		w.Hi ^= uint64(b[15]) << 56
 	}
-	return fold(fold(w.Lo^secret0^seed, w.Hi^secret1), secret2)
+	return fold(fold(w.Lo^secret0^seed, w.Hi^secret1)^w.Hi^seed, secret2)
 }
 
 // Partition returns the partition, below n, of a key with this hash. It uses the low half of the hash, as a hash table

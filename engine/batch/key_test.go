@@ -3,6 +3,8 @@ package batch_test
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -129,12 +131,12 @@ func TestHashIsFixed(t *testing.T) {
 	}
 	text := keyer[string](t)
 	for key, want := range map[string]uint64{
-		"":                                  0x1971d142d20471c1,
-		"a":                                 0xe7006e7f98c8cd52,
-		"fletch":                            0xfbc6b39960b63aae,
-		"exactly 15 byte":                   0x42a2628c3972c931,
-		"exactly 16 bytes":                  0xc4f32312ca36e759,
-		"more than thirty-two bytes of key": 0xcd914d9ad7f20bf4,
+		"":                                  0xf9c66db5e2a3e688,
+		"a":                                 0x3c63f70267f1fac1,
+		"fletch":                            0x90bafd59b76b9c43,
+		"exactly 15 byte":                   0xc9ee1804aca37cb3,
+		"exactly 16 bytes":                  0x23c833a0c4dc4233,
+		"more than thirty-two bytes of key": 0x7eadc66b8b021ab8,
 	} {
 		if got := hash(text, key); got != want {
 			t.Errorf("hash of %q is %#x, want %#x", key, got, want)
@@ -142,7 +144,7 @@ func TestHashIsFixed(t *testing.T) {
 	}
 	n := keyer[int](t)
 	key := -42
-	if got, want := hash(n, key), uint64(0x83c6ba439d72de4e); got != want {
+	if got, want := hash(n, key), uint64(0x9bcdda0110fd0f48); got != want {
 		t.Errorf("hash of %d is %#x, want %#x", key, got, want)
 	}
 }
@@ -173,6 +175,26 @@ func TestHashSpreads(t *testing.T) {
 					t.Errorf("%s: bucket %d has %d keys, want about %d", name, i, n, keys/parts)
 				}
 			}
+		}
+	}
+}
+
+// TestHashWithAZeroFactor makes keys for which a product within the hash is zero whatever follows: they differ all the
+// same.
+func TestHashWithAZeroFactor(t *testing.T) {
+	const secret0 = 0xa0761d6478bd642f
+	k := keyer[string](t)
+	short := string(binary.LittleEndian.AppendUint64(nil, secret0))
+	first := string(binary.LittleEndian.AppendUint64(nil, secret0^48^0x8ebc6af09c88c6e3)) // the seed of 48 bytes
+	seen := map[uint64]string{}
+	for i := range 1000 {
+		tail := fmt.Sprintf("%07d", i)
+		for _, key := range []string{short + tail, first + tail + strings.Repeat("x", 33)} {
+			h := hash(k, key)
+			if other, ok := seen[h]; ok {
+				t.Fatalf("%q and %q have the hash %#x", key, other, h)
+			}
+			seen[h] = key
 		}
 	}
 }

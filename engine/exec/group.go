@@ -149,11 +149,12 @@ func (g *groups[K, V]) sort() {
 // values yields the values of one group.
 func (g *groups[K, V]) values(group uint32) iter.Seq[V] {
 	return func(yield func(V) bool) {
-		kv := make([]batch.KV[K, V], 1)
+		const value = 1 // the field of batch.KV
+		kv := new(batch.KV[K, V])
 		for _, id := range g.rows[g.starts[group]:g.starts[group+1]] {
 			g.task.pause()
-			g.decoders[id.record].Read(kv, int(id.row))
-			if !yield(kv[0].Value) {
+			g.decoders[id.record].ReadField(value, kv, int(id.row))
+			if !yield(kv.Value) {
 				return
 			}
 		}

@@ -198,6 +198,7 @@ func (a *attempt) commit() (plan.Result, error) {
 		}
 	}
 	m.BytesOut += m.ShuffleBytes
+	m.SpilledBytes = a.blocks.Metrics().SpilledBytes
 	return result, nil
 }
 
