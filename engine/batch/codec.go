@@ -183,15 +183,39 @@ func (d *Decoder[T]) Reset(rec arrow.Record) error {
 	return nil
 }
 
-// check compares names, types and, for what cannot be null, the absence of nulls.
+// check compares names and types, and looks for nulls where there can be none.
 func (c *Codec[T]) check(rec arrow.Record) error {
 	if schema := rec.Schema(); schema != c.schema && !schema.Equal(c.schema) {
 		return fmt.Errorf("%w: got %v, want %v", ErrSchema, schema, c.schema)
 	}
-	for i, f := range c.fields {
-		if !f.column.nullable() && rec.Column(i).NullN() > 0 {
-			return fmt.Errorf("%w: column %q holds nulls; its type would have to be Optional", ErrSchema, f.name)
+	for i, f := range c.schema.Fields() {
+		if err := checkNulls(rec.Column(i), f, f.Name); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// checkNulls refuses nulls where the field, at path in its record, has none. What lies below a null is not looked at, as
+// it means nothing.
+func checkNulls(column arrow.Array, f arrow.Field, path string) error {
+	if column.NullN() > 0 {
+		if !f.Nullable {
+			return fmt.Errorf("%w: column %q holds nulls; its type would have to be Optional", ErrSchema, path)
+		}
+		return nil
+	}
+	switch c := column.(type) {
+	case *array.Struct:
+		for i, child := range f.Type.(*arrow.StructType).Fields() {
+			if err := checkNulls(c.Field(i), child, path+"."+child.Name); err != nil {
+				return err
+			}
+		}
+	case *array.List:
+		return checkNulls(c.ListValues(), f.Type.(*arrow.ListType).ElemField(), path+".[]")
+	case *array.FixedSizeList:
+		return checkNulls(c.ListValues(), f.Type.(*arrow.FixedSizeListType).ElemField(), path+".[]")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -221,5 +223,53 @@ func TestEmptyStringIsNoView(t *testing.T) {
 	d.Read(got[:], 0)
 	if got != [2]string{"full", ""} || unsafe.StringData(got[1]) != nil {
 		t.Errorf("got %q, the empty one at %p", got, unsafe.StringData(got[1]))
+	}
+}
+
+// TestNullsAreRefused gives the decoder a null where the type has no room for it: at the top, in a struct and in a list.
+func TestNullsAreRefused(t *testing.T) {
+	type row struct {
+		In struct{ N int64 }
+		L  []int64
+	}
+	codec, err := batch.CodecOf[row]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path   string
+		append func(in *array.StructBuilder, n *array.Int64Builder, l *array.ListBuilder, e *array.Int64Builder)
+	}{
+		{"", func(in *array.StructBuilder, n *array.Int64Builder, l *array.ListBuilder, e *array.Int64Builder) {
+			in.Append(true)
+			n.Append(1)
+			l.AppendNull() // a nil slice
+		}},
+		{"In", func(in *array.StructBuilder, _ *array.Int64Builder, l *array.ListBuilder, _ *array.Int64Builder) {
+			in.AppendNull()
+			l.AppendNull()
+		}},
+		{"In.N", func(in *array.StructBuilder, n *array.Int64Builder, l *array.ListBuilder, _ *array.Int64Builder) {
+			in.Append(true)
+			n.AppendNull()
+			l.AppendNull()
+		}},
+		{"L.[]", func(in *array.StructBuilder, n *array.Int64Builder, l *array.ListBuilder, e *array.Int64Builder) {
+			in.Append(true)
+			n.Append(1)
+			l.Append(true)
+			e.AppendNull()
+		}},
+	} {
+		b := array.NewRecordBuilder(memory.NewGoAllocator(), codec.Schema())
+		in, l := b.Field(0).(*array.StructBuilder), b.Field(1).(*array.ListBuilder)
+		c.append(in, in.FieldBuilder(0).(*array.Int64Builder), l, l.ValueBuilder().(*array.Int64Builder))
+		rec := b.NewRecord()
+		err := codec.NewDecoder().Reset(rec)
+		if want := fmt.Sprintf("column %q holds nulls", c.path); c.path == "" && err != nil || c.path != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("path %q: error %v", c.path, err)
+		}
+		rec.Release()
+		b.Release()
 	}
 }
