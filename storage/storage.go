@@ -3,7 +3,7 @@
 // It knows names and bytes, not records.
 //
 // A name without a URL scheme, and a file:// URL, is a path of the local file system. Every other scheme belongs to a
-// Provider that a blank import registers, as database drivers are.
+// Provider that a blank import registers, as database drivers are. Layout of an output: docs/format/output.md.
 package storage
 
 import (
