@@ -126,7 +126,7 @@ func (l *loop) pay() error {
 		parts := job.Parts()
 		for _, sink := range slices.Sorted(maps.Keys(parts)) {
 			if err := l.outputs[sink].Publish(parts[sink]); err != nil {
-				message := fmt.Sprintf("%v: publish the output: %v", &job.Graph.Nodes[sink], err)
+				message := fmt.Sprintf("%v: %v", &job.Graph.Nodes[sink], err)
 				return l.apply(state.Abort{Job: l.id, Class: fault.ClassOf(err), Message: message, At: time.Now()})
 			}
 		}

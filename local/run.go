@@ -25,8 +25,9 @@ import (
 	"fletch/worker/attempt"
 )
 
-// Run runs a job and returns once its outputs are published, or with the reason why not, in which case none of them
-// exists. When ctx ends the job is cancelled.
+// Run runs a job and returns once its outputs are published, or with the reason why not. None of them is published before
+// every task has succeeded; should the disk then fail one of several, those before it stay. When ctx ends the job is
+// cancelled.
 func Run(ctx context.Context, job *engine.Job, config Config) (report.Job, error) {
 	return run(ctx, job, config, nil)
 }
