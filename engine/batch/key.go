@@ -65,11 +65,15 @@ func (k *Keyer[K]) AppendPart(dst []byte, key *K) []byte {
 }
 
 // Decode returns the key that encoded stands for. A string key is a view of encoded, which must not change any more.
-func (k *Keyer[K]) Decode(encoded string) (key K) {
+func (k *Keyer[K]) Decode(encoded string) K {
 	if k.kind == kindString {
-		*(*string)(unsafe.Pointer(&key)) = encoded
-		return key
+		return *(*K)(unsafe.Pointer(&encoded))
 	}
+	return k.decode(encoded)
+}
+
+// decode is apart from Decode, as it needs an allocation.
+func (k *Keyer[K]) decode(encoded string) (key K) {
 	k.code.decode(unsafe.Slice(unsafe.StringData(encoded), len(encoded)), unsafe.Pointer(&key))
 	return key
 }
