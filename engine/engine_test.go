@@ -77,7 +77,17 @@ func TestMistakes(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
+			if err != nil && c.name != "nothing written" && !strings.Contains(err.Error(), " (engine/engine_test.go:") {
+				t.Errorf("error %v, want one with the line of the operator", err)
+			}
 		})
+	}
+}
+
+func TestJobWithoutName(t *testing.T) {
+	err := engine.NewJob("").Err()
+	if err == nil || !strings.HasPrefix(err.Error(), "NewJob (engine/engine_test.go:") {
+		t.Errorf("error %v, want one with the line of NewJob", err)
 	}
 }
 

@@ -31,7 +31,7 @@ type Job struct {
 func NewJob(name string) *Job {
 	j := &Job{name: name}
 	if name == "" {
-		j.errs = append(j.errs, errors.New("NewJob: a job needs a name"))
+		j.errs = append(j.errs, fmt.Errorf("NewJob (%s): a job needs a name", caller()))
 	}
 	return j
 }
