@@ -10,7 +10,7 @@ import (
 // Class says who acts on a failure.
 type Class uint8
 
-// The classes, in the order of their precedence: where an error carries several, the outermost counts.
+// The classes. Where an error carries several, the outermost counts.
 const (
 	// Retryable is a failure of this machine at this time: another attempt may succeed. It is the class of every
 	// error that says nothing else.

@@ -1,9 +1,9 @@
 // Package jsonio writes JSON Lines: a record a line.
 //
 // A record of a scalar type is a bare value, any other is an object of its columns: "key" and "value" for a KV, the
-// fields' names for a struct. How values are written stands in package jsontext: among others, int64 as numbers of all
-// their digits, bytes as base64, durations as nanoseconds, times as RFC 3339. A float that is NaN or infinite fails the
-// job.
+// fields' names for a struct. How values are written stands in package format/internal/jsontext: among others, int64 as
+// numbers of all their digits, bytes as base64, durations as nanoseconds, times as RFC 3339. JSON text is UTF-8: what is
+// none in a string becomes \ufffd; a []byte keeps it. A float that is NaN or infinite fails the job.
 package jsonio
 
 import (
