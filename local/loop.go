@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"syscall"
 	"time"
 
 	"fletch/engine/coro"
@@ -190,6 +191,7 @@ func (l *loop) end(e ended) error {
 	l.running[e.id].cancel(nil)
 	delete(l.running, e.id)
 	if e.err != nil {
+		e.err = l.diskFull(e.err)
 		l.causes[e.id] = e.err
 		if class := fault.ClassOf(e.err); class == fault.Retryable || class == fault.FetchFailed {
 			l.config.Log.Warn("an attempt failed", "attempt", e.id, "class", class, "error", e.err)
@@ -197,6 +199,16 @@ func (l *loop) end(e ended) error {
 		return refused(l.apply(l.failure(e)))
 	}
 	return refused(l.apply(state.Commit{Attempt: e.id, Result: e.result, At: time.Now()}))
+}
+
+// diskFull makes the want of room for intermediate data permanent: every attempt writes to the same disk.
+func (l *loop) diskFull(err error) error {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, full) && fault.ClassOf(err) == fault.Retryable {
+			return fault.As(fault.Permanent, fmt.Errorf("%w: free space in %s, or choose another directory for intermediate data (--tmp)", err, l.config.TempDir))
+		}
+	}
+	return err
 }
 
 // refused drops the error of a command that came too late, which is no failure of the loop.

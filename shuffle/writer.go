@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"syscall"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -231,7 +230,7 @@ func (w *Writer) spill() error {
 	}
 	w.spilled = true
 	if err := do(w.c, func() error { return w.file.append(chunks) }); err != nil {
-		return spillError(w.store.config.Dir, err)
+		return fmt.Errorf("spill shuffle output: %w", err)
 	}
 	w.metrics.SpilledBytes = w.file.size
 	w.letGo()
@@ -240,16 +239,6 @@ func (w *Writer) spill() error {
 		w.arena = nil
 	}
 	return nil
-}
-
-// spillError says what to do about a file that cannot be written.
-func spillError(dir string, err error) error {
-	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
-		if errors.Is(err, full) {
-			return fmt.Errorf("spill shuffle output: free space in %s or choose another temporary directory (--tmp): %w", dir, err)
-		}
-	}
-	return fmt.Errorf("spill shuffle output: %w", err)
 }
 
 // relieve brings the builders down to half of what they may hold together, largest first.
