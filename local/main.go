@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -75,7 +76,7 @@ func mainCode(declare func(args []string) (*engine.Job, error), status status) i
 	switch {
 	case err == nil:
 		return ExitDone
-	case ctx.Err() != nil:
+	case fault.ClassOf(err) == fault.Cancelled: // which comes too late once the outputs are being published
 		printError(os.Stderr, fmt.Errorf("%w: the job was cancelled and no output was published", context.Cause(ctx)))
 		return ExitInterrupted
 	default:
@@ -125,6 +126,14 @@ func explain(ctx context.Context, w io.Writer, job *engine.Job, config Config) e
 	p, err := prepare(ctx, job, config)
 	if err != nil {
 		return err
+	}
+	if config.JSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(struct {
+			Graph  *plan.Graph  `json:"graph"`
+			Stages []plan.Stage `json:"stages"`
+		}{p.graph, p.stages})
 	}
 	_, err = io.WriteString(w, plan.Explain(p.graph, p.stages, plan.Facts{Splits: p.splits, Partitions: config.Partitions}))
 	return err
