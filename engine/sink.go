@@ -27,7 +27,9 @@ type Sink[T any] struct {
 	Err error
 }
 
-// To writes a dataset to a sink. A job can have several sinks; all of them appear when the job succeeds, none before.
+// To writes a dataset to a sink. A job can have several sinks. They are published one after another once all of the job's
+// work is done, each as a whole; if one cannot be, because something stands under its name by then, the job fails and
+// those that were published before it stay.
 func To[T any](in Dataset[T], sink Sink[T]) {
 	location := sink.Location
 	op := &exec.Operator{Node: plan.Node{Kind: plan.Sink, Op: sink.Op, Inputs: []int{in.node}, Sink: &location}}

@@ -7,7 +7,7 @@ type Source interface {
 	// Next returns io.EOF, unwrapped, after the last batch: any other error fails the attempt. The caller releases the
 	// batch. Its buffers are never used again, as strings of user code may point into them.
 	Next() (arrow.Record, error)
-	// Position tells where a row of the batch that Next returned last stands, such as "a.txt:1234" for the byte at which
+	// Position tells where a row of the batch that Next returned last stands, such as "a.txt byte 1234" for where
 	// a line begins. It serves error messages and may be slow.
 	Position(row int) string
 	// Close is called once, also after an error.

@@ -142,7 +142,7 @@ func (r *reader) batch(buf []byte) (arrow.Record, error) {
 // BytesRead returns the size of the lines so far, their ends included.
 func (r *reader) BytesRead() int64 { return r.bytes }
 
-// Position returns file:offset of a line of the last batch; in a compressed file, the offset is of the text.
+// Position returns file and offset of a line of the last batch; in a compressed file, the offset is of the text.
 func (r *reader) Position(row int) string {
 	return position(r.lastFile, r.lastStart+int64(r.starts[row]))
 }
@@ -158,7 +158,7 @@ func (r *reader) Close() error {
 	return in.close()
 }
 
-func position(file string, offset int64) string { return fmt.Sprintf("%s:%d", file, offset) }
+func position(file string, offset int64) string { return fmt.Sprintf("%s byte %d", file, offset) }
 
 // tooLong says that the line which begins at a position is.
 func tooLong(position string, maxLine int) error {

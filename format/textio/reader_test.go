@@ -114,7 +114,7 @@ func wantLines(path string, content []byte) []line {
 	s.Split(func(data []byte, eof bool) (int, []byte, error) {
 		n, token, err := bufio.ScanLines(data, eof)
 		if token != nil {
-			want = append(want, line{string(token), fmt.Sprintf("%s:%d", path, at)})
+			want = append(want, line{string(token), fmt.Sprintf("%s byte %d", path, at)})
 		}
 		at += n
 		return n, token, err
@@ -231,12 +231,12 @@ func TestLongLines(t *testing.T) {
 		"at the limit, CRLF":        {"a\n" + x(limit) + "\r\nb", ""},
 		"at the limit, last":        {"a\n" + x(limit), ""},
 		"at the limit, last, CR":    {"a\n" + x(limit) + "\r", ""},
-		"beyond":                    {"a\n" + x(limit+1) + "\nb", ":2"},
-		"beyond, CRLF":              {"a\n" + x(limit+1) + "\r\nb", ":2"},
-		"beyond, last":              {"a\n" + x(limit+1), ":2"},
-		"beyond by a CR":            {"a\n" + x(limit) + "\rb", ":2"},
-		"far beyond":                {"a\n" + x(100*limit) + "\nb", ":2"},
-		"far beyond, without a end": {"a\nb\n" + x(100*limit), ":4"},
+		"beyond":                    {"a\n" + x(limit+1) + "\nb", " byte 2"},
+		"beyond, CRLF":              {"a\n" + x(limit+1) + "\r\nb", " byte 2"},
+		"beyond, last":              {"a\n" + x(limit+1), " byte 2"},
+		"beyond by a CR":            {"a\n" + x(limit) + "\rb", " byte 2"},
+		"far beyond":                {"a\n" + x(100*limit) + "\nb", " byte 2"},
+		"far beyond, without a end": {"a\nb\n" + x(100*limit), " byte 4"},
 	} {
 		for _, chunk := range []int{1, 7, 64, 1001, chunkBytes} {
 			in := put("long", []byte(c.content))
@@ -260,7 +260,7 @@ func TestLongLineIsNotGathered(t *testing.T) {
 	in := put("huge", bytes.Repeat([]byte("x"), 64<<20))
 	r := newReader(context.Background(), []plan.FileRange{in}, 1<<20, now)
 	_, err := r.Next()
-	wantError(t, err, fault.User, "test://huge:0: ")
+	wantError(t, err, fault.User, "test://huge byte 0: ")
 	if read := r.input.pos; read > 2<<20 {
 		t.Errorf("%d bytes were read of a line that is refused beyond 1 MiB", read)
 	}
@@ -341,7 +341,7 @@ func TestDamagedCompressed(t *testing.T) {
 				t.Errorf("%s %s: no error", name, suffix)
 				continue
 			}
-			wantError(t, err, fault.User, in.Path+":", "before byte", c.words)
+			wantError(t, err, fault.User, in.Path+" byte ", "before byte", c.words)
 		}
 	}
 }
