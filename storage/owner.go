@@ -31,10 +31,13 @@ type owned struct {
 	lock *os.File
 }
 
+// claims is how often claim tries. Among eight processes that do nothing but claim and sweep, one try in a few fails.
+const claims = 100
+
 // claim makes and locks a directory. name returns a fresh path at each call.
 func claim(name func() string) (*owned, error) {
 	var err error
-	for range 10 { // a sweeper can hit the same window only so often
+	for range claims {
 		var o *owned
 		if o, err = tryClaim(name()); err == nil {
 			return o, nil
