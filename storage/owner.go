@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +30,28 @@ const (
 type owned struct {
 	dir  string
 	lock *os.File
+}
+
+// locks are the lock files that this process holds. An owner that nobody refers to any more is still one: without this
+// the garbage collector would close its file, and with it give up the lock.
+var locks struct {
+	sync.Mutex
+	held map[*os.File]struct{}
+}
+
+func hold(lock *os.File) {
+	locks.Lock()
+	defer locks.Unlock()
+	if locks.held == nil {
+		locks.held = map[*os.File]struct{}{}
+	}
+	locks.held[lock] = struct{}{}
+}
+
+func letGo(lock *os.File) {
+	locks.Lock()
+	defer locks.Unlock()
+	delete(locks.held, lock)
 }
 
 // claims is how often claim tries. Among eight processes that do nothing but claim and sweep, one try in a few fails.
@@ -69,6 +92,7 @@ func tryClaim(dir string) (*owned, error) {
 		}
 		return nil, errors.Join(err, lock.Close(), os.RemoveAll(dir))
 	}
+	hold(lock)
 	return &owned{dir: dir, lock: lock}, nil
 }
 
@@ -97,6 +121,7 @@ func (o *owned) remove() error {
 	if o.lock == nil {
 		return nil
 	}
+	letGo(o.lock)
 	err := errors.Join(os.RemoveAll(o.dir), o.lock.Close())
 	o.lock = nil
 	return err
