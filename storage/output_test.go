@@ -16,6 +16,7 @@ import (
 
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/fault/faulttest"
 )
 
 // kind is one implementation of Output, as the acceptance tests see it.
@@ -118,22 +119,6 @@ func writePart(t *testing.T, o Output, attempt string, partition int, text strin
 	return p
 }
 
-// wantError fails unless err has the class and holds the words.
-func wantError(t *testing.T, err error, class fault.Class, words ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatal("no error")
-	}
-	if fault.ClassOf(err) != class {
-		t.Errorf("error %q is %v, want %v", err, fault.ClassOf(err), class)
-	}
-	for _, w := range words {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("error %q lacks %q", err, w)
-		}
-	}
-}
-
 // TestOutput is the acceptance test of Output.
 func TestOutput(t *testing.T) {
 	cases := map[string]func(*testing.T, kind, string){
@@ -214,14 +199,14 @@ func dropsLosers(t *testing.T, k kind, path string) {
 func refusesExisting(t *testing.T, k kind, path string) {
 	k.occupy(t, path)
 	_, err := NewOutput("job-1", plan.Location{Path: path})
-	wantError(t, err, fault.Permanent, path, "already exists", "remove it")
+	faulttest.Want(t, err, fault.Permanent, path, "already exists", "remove it")
 }
 
 func replacesNothing(t *testing.T, k kind, path string) {
 	o := begin(t, "job-1", path)
 	parts := []plan.Part{writePart(t, o, "a", 0, "text")}
 	k.occupy(t, path)
-	wantError(t, o.Publish(parts), fault.Permanent, path, "appeared")
+	faulttest.Want(t, o.Publish(parts), fault.Permanent, path, "appeared")
 	if got, _ := k.read(t, path); len(got) == 1 && got[0] == "text" {
 		t.Error("it was replaced")
 	}
@@ -249,7 +234,7 @@ func oneWins(t *testing.T, k kind, path string) {
 	winner := -1
 	for i, err := range errs {
 		if err != nil {
-			wantError(t, err, fault.Permanent, "appeared")
+			faulttest.Want(t, err, fault.Permanent, "appeared")
 			continue
 		}
 		if winner >= 0 {
@@ -285,17 +270,17 @@ func refusesWrongParts(t *testing.T, k kind, path string) {
 func refusesBadNames(t *testing.T, _ kind, path string) {
 	for _, job := range []string{"", ".job", "a/b", "a b", "..", strings.Repeat("j", maxJobID+1)} {
 		_, err := NewOutput(job, plan.Location{Path: path})
-		wantError(t, err, fault.Permanent, "job id")
+		faulttest.Want(t, err, fault.Permanent, "job id")
 	}
 	_, err := NewOutput("job-1", plan.Location{Path: path, Suffix: "/../x"})
-	wantError(t, err, fault.Permanent, "suffix")
+	faulttest.Want(t, err, fault.Permanent, "suffix")
 	o := begin(t, "job-1", path)
 	for _, attempt := range []string{"", ".a", "a/b", "../a", strings.Repeat("a", maxAttempt+1)} {
 		_, err := o.Create(attempt, 0)
-		wantError(t, err, fault.Permanent, "attempt")
+		faulttest.Want(t, err, fault.Permanent, "attempt")
 	}
 	_, err = o.Create("a", -1)
-	wantError(t, err, fault.Permanent, "partition")
+	faulttest.Want(t, err, fault.Permanent, "partition")
 	writePart(t, o, "a", 0, "text")
 	if _, err := o.Create("a", 0); err == nil {
 		t.Error("one attempt began the same part twice")
@@ -341,7 +326,7 @@ func takesLargeWrites(t *testing.T, k kind, path string) {
 
 func TestOutputOfUnknownScheme(t *testing.T) {
 	_, err := NewOutput("job-1", plan.Location{Path: "s9://bucket/out"})
-	wantError(t, err, fault.Permanent, "s9://")
+	faulttest.Want(t, err, fault.Permanent, "s9://")
 }
 
 func TestOutputAboveFile(t *testing.T) {
@@ -356,7 +341,7 @@ func TestOutputTwiceByOneJob(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	begin(t, "job-1", path)
 	_, err := NewOutput("job-1", plan.Location{Path: path})
-	wantError(t, err, fault.Permanent, path, "already writing")
+	faulttest.Want(t, err, fault.Permanent, path, "already writing")
 }
 
 // The steps that a disk can fail, and what each leaves behind: an error, no output, and parts that can still be
@@ -408,7 +393,7 @@ func TestOutputWithoutHardLinksAndNoReplace(t *testing.T) {
 	must(t, err)
 	parts := []plan.Part{writePart(t, o, "a", 0, "zero"), writePart(t, o, "a", 1, "one")}
 	must(t, os.MkdirAll(filepath.Join(path, "of another"), 0o777))
-	wantError(t, o.Publish(parts), fault.Permanent, "appeared")
+	faulttest.Want(t, o.Publish(parts), fault.Permanent, "appeared")
 	must(t, os.RemoveAll(path))
 	must(t, o.Publish(parts))
 	wantParts(t, kinds[0], path, "zero", "one")

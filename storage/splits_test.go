@@ -18,6 +18,7 @@ import (
 
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/fault/faulttest"
 )
 
 // tree makes files (with their names as content), directories (names that end in /) and symbolic links (name -> target).
@@ -85,7 +86,7 @@ func TestSplitsList(t *testing.T) {
 			}
 			splits, err := Splits(context.Background(), c.patterns)
 			if words, wantErr := strings.CutPrefix(c.want, "error: "); wantErr {
-				wantError(t, err, fault.Permanent, strings.Fields(words)...)
+				faulttest.Want(t, err, fault.Permanent, strings.Fields(words)...)
 				return
 			}
 			must(t, err)
@@ -119,16 +120,16 @@ func TestSplitsOfSpecialFiles(t *testing.T) {
 	fifo := filepath.Join(root, "fifo")
 	must(t, unix.Mkfifo(fifo, 0o666))
 	_, err := Splits(context.Background(), []string{fifo})
-	wantError(t, err, fault.Permanent, fifo, "named pipe")
+	faulttest.Want(t, err, fault.Permanent, fifo, "named pipe")
 	_, err = Splits(context.Background(), []string{"/dev/null"})
-	wantError(t, err, fault.Permanent, "/dev/null", "device")
+	faulttest.Want(t, err, fault.Permanent, "/dev/null", "device")
 	splits, err := Splits(context.Background(), []string{root})
 	must(t, err)
 	if len(splits) != 1 || len(splits[0].Files) != 1 {
 		t.Errorf("splits %+v", splits)
 	}
 	_, err = Open(context.Background(), fifo) // must not wait for a writer
-	wantError(t, err, fault.Permanent, fifo, "named pipe")
+	faulttest.Want(t, err, fault.Permanent, fifo, "named pipe")
 }
 
 // asNobody runs f in a thread that has no rights to files, whoever runs the test.
@@ -157,13 +158,13 @@ func TestUnreadable(t *testing.T) {
 	must(t, os.Chmod(root+"/closed", 0))
 	asNobody(t, func() {
 		_, err := Splits(context.Background(), []string{root + "/open"})
-		wantError(t, err, fault.Permanent, "closed.txt", "permission")
+		faulttest.Want(t, err, fault.Permanent, "closed.txt", "permission")
 		_, err = Splits(context.Background(), []string{root + "/open/closed.txt"})
-		wantError(t, err, fault.Permanent, "closed.txt", "permission")
+		faulttest.Want(t, err, fault.Permanent, "closed.txt", "permission")
 		_, err = Splits(context.Background(), []string{root + "/closed"})
-		wantError(t, err, fault.Permanent, "closed", "permission")
+		faulttest.Want(t, err, fault.Permanent, "closed", "permission")
 		_, err = Open(context.Background(), root+"/open/closed.txt")
-		wantError(t, err, fault.User, "closed.txt", "permission")
+		faulttest.Want(t, err, fault.User, "closed.txt", "permission")
 	})
 }
 
@@ -265,9 +266,9 @@ func TestCutCoversEveryByte(t *testing.T) {
 
 func TestCutLimit(t *testing.T) {
 	_, err := cut([]Info{{"a", 1 << 62}, {"b.gz", 1 << 62}}, maxSplits)
-	wantError(t, err, fault.Permanent, "1000000 splits")
+	faulttest.Want(t, err, fault.Permanent, "1000000 splits")
 	_, err = cut([]Info{{"a.gz", 5 << 20}, {"b.gz", 5 << 20}, {"c.gz", 5 << 20}}, 2)
-	wantError(t, err, fault.Permanent, "2 splits")
+	faulttest.Want(t, err, fault.Permanent, "2 splits")
 }
 
 func BenchmarkSplits(b *testing.B) {
@@ -309,12 +310,12 @@ func TestOpen(t *testing.T) {
 
 	must(t, os.WriteFile(r.Path, []byte("longer now"), 0o666))
 	_, err = OpenRange(context.Background(), r)
-	wantError(t, err, fault.User, r.Path, "changed", "from 5 to 10 bytes")
+	faulttest.Want(t, err, fault.User, r.Path, "changed", "from 5 to 10 bytes")
 	must(t, os.Remove(r.Path))
 	_, err = OpenRange(context.Background(), r)
-	wantError(t, err, fault.User, r.Path, "does not exist")
+	faulttest.Want(t, err, fault.User, r.Path, "does not exist")
 	_, err = Open(context.Background(), root)
-	wantError(t, err, fault.Permanent, root, "directory")
+	faulttest.Want(t, err, fault.Permanent, root, "directory")
 }
 
 // bucket is a provider of named strings.

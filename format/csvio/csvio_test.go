@@ -16,6 +16,7 @@ import (
 
 	"fletch/engine/batch"
 	"fletch/fault"
+	"fletch/fault/faulttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -132,61 +133,20 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func wantError(t *testing.T, err error, class fault.Class, words ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatal("no error")
-	}
-	if fault.ClassOf(err) != class {
-		t.Errorf("error %q is %v, want %v", err, fault.ClassOf(err), class)
-	}
-	for _, w := range words {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("error %q lacks %q", err, w)
-		}
-	}
-}
-
 func TestErrors(t *testing.T) {
 	_, err := encode(t, false, batch.KV[point, point]{})
-	wantError(t, err, fault.Permanent, `name "X"`)
+	faulttest.Want(t, err, fault.Permanent, `name "X"`)
 	_, err = encode(t, false, struct {
 		In struct{ A int }
 		B  int `fletch:"In.A"`
 	}{})
-	wantError(t, err, fault.Permanent, `name "In.A"`)
+	faulttest.Want(t, err, fault.Permanent, `name "In.A"`)
 	_, err = encode(t, false, struct{}{})
-	wantError(t, err, fault.Permanent, "no fields")
+	faulttest.Want(t, err, fault.Permanent, "no fields")
 	_, err = encode(t, false, batch.KV[string, []float64]{Key: "a"}, batch.KV[string, []float64]{Key: "b", Value: []float64{math.NaN()}})
-	wantError(t, err, fault.User, "record 2", "column value", "NaN")
+	faulttest.Want(t, err, fault.User, "record 2", "column value", "NaN")
 	_, err = encode(t, false, time.Date(12024, 1, 1, 0, 0, 0, 0, time.UTC))
-	wantError(t, err, fault.User, "record 1", "year 12024")
-}
-
-// full takes room bytes.
-type full struct{ room int }
-
-var errFull = errors.New("full")
-
-func (f *full) Write(p []byte) (int, error) {
-	if len(p) > f.room {
-		return 0, errFull
-	}
-	f.room -= len(p)
-	return len(p), nil
-}
-
-func TestFailingOutput(t *testing.T) {
-	rec, schema := record(t, false, strings.Repeat("x", flushBytes/2), "y", strings.Repeat("z", flushBytes/2))
-	for _, room := range []int{0, flushBytes} {
-		w, err := newWriter(schema, &full{room})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(w.Write(rec), w.Close()); !errors.Is(err, errFull) {
-			t.Errorf("room for %d bytes: %v", room, err)
-		}
-	}
+	faulttest.Want(t, err, fault.User, "record 1", "year 12024")
 }
 
 // What encoding/csv reads is what was written, but for the carriage returns that it drops before newlines.

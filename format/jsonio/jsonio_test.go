@@ -104,29 +104,6 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// full takes room bytes.
-type full struct{ room int }
-
-var errFull = errors.New("full")
-
-func (f *full) Write(p []byte) (int, error) {
-	if len(p) > f.room {
-		return 0, errFull
-	}
-	f.room -= len(p)
-	return len(p), nil
-}
-
-func TestFailingOutput(t *testing.T) {
-	rec, schema := record(t, strings.Repeat("x", flushBytes), "y")
-	for _, room := range []int{0, flushBytes + 3} {
-		w := newWriter(schema, true, &full{room})
-		if err := errors.Join(w.Write(rec), w.Close()); !errors.Is(err, errFull) {
-			t.Errorf("room for %d bytes: %v", room, err)
-		}
-	}
-}
-
 func BenchmarkWrite(b *testing.B) {
 	rows := make([]batch.KV[string, int64], 4096)
 	for i := range rows {

@@ -22,6 +22,7 @@ import (
 
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/fault/faulttest"
 	"fletch/storage"
 )
 
@@ -205,21 +206,6 @@ func TestStringsMayBeKept(t *testing.T) {
 	}
 }
 
-func wantError(t *testing.T, err error, class fault.Class, words ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatal("no error")
-	}
-	if fault.ClassOf(err) != class {
-		t.Errorf("error %q is %v, want %v", err, fault.ClassOf(err), class)
-	}
-	for _, w := range words {
-		if !strings.Contains(err.Error(), w) {
-			t.Errorf("error %q lacks %q", err, w)
-		}
-	}
-}
-
 func TestLongLines(t *testing.T) {
 	x := func(n int) string { return strings.Repeat("x", n) }
 	const limit = 1000
@@ -244,7 +230,7 @@ func TestLongLines(t *testing.T) {
 			r.chunk = chunk
 			got, err := readAll(t, r)
 			if c.at != "" {
-				wantError(t, err, fault.User, in.Path+c.at+": ", "longer than 1000 bytes", "--max-line")
+				faulttest.Want(t, err, fault.User, in.Path+c.at+": ", "longer than 1000 bytes", "--max-line")
 				continue
 			}
 			if err != nil {
@@ -260,7 +246,7 @@ func TestLongLineIsNotGathered(t *testing.T) {
 	in := put("huge", bytes.Repeat([]byte("x"), 64<<20))
 	r := newReader(context.Background(), []plan.FileRange{in}, 1<<20, now)
 	_, err := r.Next()
-	wantError(t, err, fault.User, "test://huge byte 0: ")
+	faulttest.Want(t, err, fault.User, "test://huge byte 0: ")
 	if read := r.input.pos; read > 2<<20 {
 		t.Errorf("%d bytes were read of a line that is refused beyond 1 MiB", read)
 	}
@@ -341,7 +327,7 @@ func TestDamagedCompressed(t *testing.T) {
 				t.Errorf("%s %s: no error", name, suffix)
 				continue
 			}
-			wantError(t, err, fault.User, in.Path+" byte ", "before byte", c.words)
+			faulttest.Want(t, err, fault.User, in.Path+" byte ", "before byte", c.words)
 		}
 	}
 }
@@ -351,7 +337,7 @@ func TestWindowIsBounded(t *testing.T) {
 	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 20 << 3, 0x01, 0x00, 0x00}
 	in := put("window.zst", frame)
 	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
-	wantError(t, err, fault.User, in.Path, "64 MiB", "--long")
+	faulttest.Want(t, err, fault.User, in.Path, "64 MiB", "--long")
 }
 
 func TestReadErrors(t *testing.T) {
@@ -360,12 +346,12 @@ func TestReadErrors(t *testing.T) {
 		in := plan.FileRange{Path: "test://" + name, Length: 100, Size: 100}
 		files.content.Store(in.Path, broken)
 		_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
-		wantError(t, err, fault.Retryable, in.Path, "broken disk")
+		faulttest.Want(t, err, fault.Retryable, in.Path, "broken disk")
 	}
 	in := put("changed", []byte("text"))
 	in.Size++
 	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
-	wantError(t, err, fault.User, in.Path, "changed")
+	faulttest.Want(t, err, fault.User, in.Path, "changed")
 }
 
 // A file that loses its end while it is read.
@@ -384,7 +370,7 @@ func TestCutFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = readAll(t, r)
-	wantError(t, err, fault.User, path, "was cut", "1000000 bytes")
+	faulttest.Want(t, err, fault.User, path, "was cut", "1000000 bytes")
 }
 
 func TestCloseInMidFile(t *testing.T) {

@@ -2,7 +2,6 @@ package textio
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 
 	"fletch/engine/batch"
 	"fletch/fault"
+	"fletch/fault/faulttest"
 )
 
 func record(t *testing.T, lines ...string) arrow.Record {
@@ -33,7 +33,7 @@ func record(t *testing.T, lines ...string) arrow.Record {
 
 func TestWriteLines(t *testing.T) {
 	var out bytes.Buffer
-	w := &writer{out: &out}
+	w := newWriter(&out)
 	whole := record(t, "left out", "a", "", "b\r", "\xff")
 	rec := whole.NewSlice(1, 5)
 	defer rec.Release()
@@ -51,35 +51,12 @@ func TestWriteLines(t *testing.T) {
 }
 
 func TestWriteRefusesNewlines(t *testing.T) {
-	w := &writer{out: new(bytes.Buffer)}
+	w := newWriter(new(bytes.Buffer))
 	if err := w.Write(record(t, "one", "two")); err != nil {
 		t.Fatal(err)
 	}
 	whole := record(t, "left out", "three", "", "five\nhundred", "si\nx")
 	rec := whole.NewSlice(1, 5)
 	defer rec.Release()
-	wantError(t, w.Write(rec), fault.User, "record 5 ", `"five\nhundred"`)
-}
-
-// full takes room bytes.
-type full struct{ room int }
-
-var errFull = errors.New("full")
-
-func (f *full) Write(p []byte) (int, error) {
-	if len(p) > f.room {
-		return 0, errFull
-	}
-	f.room -= len(p)
-	return len(p), nil
-}
-
-func TestFailingOutput(t *testing.T) {
-	rec := record(t, strings.Repeat("x", flushBytes), "y")
-	for _, room := range []int{0, flushBytes + 1} {
-		w := &writer{out: &full{room}}
-		if err := errors.Join(w.Write(rec), w.Close()); !errors.Is(err, errFull) {
-			t.Errorf("room for %d bytes: %v", room, err)
-		}
-	}
+	faulttest.Want(t, w.Write(rec), fault.User, "record 5 ", `"five\nhundred"`)
 }
