@@ -38,6 +38,6 @@ func Write(in engine.Dataset[string], dir string) {
 	engine.To(in, engine.Sink[string]{
 		Op:       "textio.Write",
 		Location: plan.Location{Path: dir, Suffix: ".txt"},
-		Open:     func(_ *engine.Task, w io.Writer) (engine.Writer, error) { return &writer{out: w}, nil },
+		Open:     func(_ *engine.Task, w io.Writer) (engine.Writer, error) { return newWriter(w), nil },
 	})
 }
