@@ -34,8 +34,7 @@ type Command interface {
 // Machine holds the jobs. It is not safe for concurrent use; the snapshots that it hands out are.
 type Machine struct {
 	jobs   map[string]*Job
-	order  []string // all jobs as they were submitted
-	active []string // those among them that have not ended
+	active []string // the jobs that have not ended, as they were submitted
 }
 
 // New returns a machine without jobs.
@@ -60,7 +59,6 @@ func (m *Machine) Apply(c Command) (*Job, error) {
 		return nil, err
 	}
 	if before == nil {
-		m.order = append(m.order, after.ID)
 		m.active = append(m.active, after.ID)
 	}
 	if after.Status.Ended() && !before.Status.Ended() {
@@ -73,15 +71,10 @@ func (m *Machine) Apply(c Command) (*Job, error) {
 // Job returns the job's current snapshot, nil where there is none.
 func (m *Machine) Job(id string) *Job { return m.jobs[id] }
 
-// Jobs returns all jobs in the order of their submission.
-func (m *Machine) Jobs() []*Job { return m.pick(m.order) }
-
 // Active returns the jobs that have not ended, in the order of their submission.
-func (m *Machine) Active() []*Job { return m.pick(m.active) }
-
-func (m *Machine) pick(ids []string) []*Job {
-	jobs := make([]*Job, len(ids))
-	for i, id := range ids {
+func (m *Machine) Active() []*Job {
+	jobs := make([]*Job, len(m.active))
+	for i, id := range m.active {
 		jobs[i] = m.jobs[id]
 	}
 	return jobs
