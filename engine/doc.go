@@ -21,7 +21,7 @@
 //
 // # Order
 //
-// The same job on the same input gives the same bytes. Keys come out of a keyed operator in increasing order within each
+// The same job on the same input gives the same bytes; sums of floats may differ in the last bits. Keys come out of a keyed operator in increasing order within each
 // partition, unless Unordered waives that. NaN stands last among floats and equals itself; -0 equals 0.
 //
 // # Mistakes

@@ -17,7 +17,9 @@ type Config struct {
 	Parallelism int
 	// Partitions is the number of hash partitions where an operator names none. Default: it follows the input's size.
 	Partitions int
-	// MemoryBytes is the memory that the engine may use. Default: half of the machine's, or of the cgroup's limit.
+	// MemoryBytes is the memory that the engine aims at: it bounds combiners and blocks, which are written out beyond it,
+	// and is the garbage collector's limit. A partition that is aggregated or grouped has to fit whatever its size.
+	// Default: half of the machine's, or of the cgroup's limit.
 	MemoryBytes int64
 	// TempDir is where intermediate data goes that memory does not hold. Default: the system's directory for such files.
 	TempDir string

@@ -108,9 +108,6 @@ func jobID(name string) string {
 	return strings.Trim(safe[:min(len(safe), 40)], "-") + "-" + hex.EncodeToString(suffix)
 }
 
-// slotsPerCore is how many attempts are admitted for each core, so that cores have work while attempts await I/O.
-const slotsPerCore = 1
-
 // run opens what the job needs, runs it to its end and closes everything.
 func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.Job, err error) {
 	defer func() {
@@ -142,7 +139,8 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	if err != nil {
 		return report.Job{}, fault.As(fault.Permanent, err)
 	}
-	slots := slotsPerCore * p.config.Parallelism
+	// One attempt a core: sources read ahead, and the tables of more attempts would contend for memory and caches.
+	slots := p.config.Parallelism
 	l := &loop{
 		prepared: p, machine: state.New(), outputs: outputs, scheduler: scheduler, slots: slots, watch: watch, started: started,
 		startedCPU: cpuTime(),
