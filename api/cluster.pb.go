@@ -513,6 +513,7 @@ func (*PutPluginReply) Descriptor() ([]byte, []int) {
 type GetPluginRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sha256        string                 `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Local         bool                   `protobuf:"varint,2,opt,name=local,proto3" json:"local,omitempty"` // answer from this master's own store; otherwise it asks the others for what it lacks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -552,6 +553,13 @@ func (x *GetPluginRequest) GetSha256() string {
 		return x.Sha256
 	}
 	return ""
+}
+
+func (x *GetPluginRequest) GetLocal() bool {
+	if x != nil {
+		return x.Local
+	}
+	return false
 }
 
 type SubmitRequest struct {
@@ -1761,9 +1769,10 @@ const file_cluster_proto_rawDesc = "" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\"\x10\n" +
-	"\x0ePutPluginReply\"*\n" +
+	"\x0ePutPluginReply\"@\n" +
 	"\x10GetPluginRequest\x12\x16\n" +
-	"\x06sha256\x18\x01 \x01(\tR\x06sha256\"\xb8\x01\n" +
+	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x14\n" +
+	"\x05local\x18\x02 \x01(\bR\x05local\"\xb8\x01\n" +
 	"\rSubmitRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12\x12\n" +

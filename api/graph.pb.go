@@ -185,7 +185,7 @@ func (x *Node) GetSink() *Location {
 
 type Input struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Patterns      []string               `protobuf:"bytes,1,rep,name=patterns,proto3" json:"patterns,omitempty"`
+	Patterns      [][]byte               `protobuf:"bytes,1,rep,name=patterns,proto3" json:"patterns,omitempty"` // a path need not be UTF-8
 	Items         int64                  `protobuf:"varint,2,opt,name=items,proto3" json:"items,omitempty"`
 	ItemBytes     int64                  `protobuf:"varint,3,opt,name=item_bytes,json=itemBytes,proto3" json:"item_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -222,7 +222,7 @@ func (*Input) Descriptor() ([]byte, []int) {
 	return file_graph_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *Input) GetPatterns() []string {
+func (x *Input) GetPatterns() [][]byte {
 	if x != nil {
 		return x.Patterns
 	}
@@ -313,7 +313,7 @@ func (x *Shuffle) GetOrdered() bool {
 
 type Location struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	Suffix        string                 `protobuf:"bytes,2,opt,name=suffix,proto3" json:"suffix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -349,11 +349,11 @@ func (*Location) Descriptor() ([]byte, []int) {
 	return file_graph_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *Location) GetPath() string {
+func (x *Location) GetPath() []byte {
 	if x != nil {
 		return x.Path
 	}
-	return ""
+	return nil
 }
 
 func (x *Location) GetSuffix() string {
@@ -365,7 +365,7 @@ func (x *Location) GetSuffix() string {
 
 type FileRange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	Offset        int64                  `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
 	Length        int64                  `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
 	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
@@ -403,11 +403,11 @@ func (*FileRange) Descriptor() ([]byte, []int) {
 	return file_graph_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *FileRange) GetPath() string {
+func (x *FileRange) GetPath() []byte {
 	if x != nil {
 		return x.Path
 	}
-	return ""
+	return nil
 }
 
 func (x *FileRange) GetOffset() int64 {
@@ -966,7 +966,7 @@ const file_graph_proto_rawDesc = "" +
 	"\bexchange\x18\b \x01(\v2\x12.fletch.v1.ShuffleR\bexchange\x12'\n" +
 	"\x04sink\x18\t \x01(\v2\x13.fletch.v1.LocationR\x04sink\"X\n" +
 	"\x05Input\x12\x1a\n" +
-	"\bpatterns\x18\x01 \x03(\tR\bpatterns\x12\x14\n" +
+	"\bpatterns\x18\x01 \x03(\fR\bpatterns\x12\x14\n" +
 	"\x05items\x18\x02 \x01(\x03R\x05items\x12\x1d\n" +
 	"\n" +
 	"item_bytes\x18\x03 \x01(\x03R\titemBytes\"\x81\x01\n" +
@@ -978,10 +978,10 @@ const file_graph_proto_rawDesc = "" +
 	"\acombine\x18\x03 \x01(\bR\acombine\x12\x18\n" +
 	"\aordered\x18\x04 \x01(\bR\aordered\"6\n" +
 	"\bLocation\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x16\n" +
 	"\x06suffix\x18\x02 \x01(\tR\x06suffix\"c\n" +
 	"\tFileRange\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
 	"\x06length\x18\x03 \x01(\x03R\x06length\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x03R\x04size\"u\n" +

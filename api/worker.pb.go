@@ -115,7 +115,8 @@ type Hello struct {
 	Slots         int32                  `protobuf:"varint,7,opt,name=slots,proto3" json:"slots,omitempty"`
 	MemoryBytes   int64                  `protobuf:"varint,8,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
 	Running       []string               `protobuf:"bytes,9,rep,name=running,proto3" json:"running,omitempty"` // attempts at work
-	Jobs          []string               `protobuf:"bytes,10,rep,name=jobs,proto3" json:"jobs,omitempty"`      // jobs of which it holds blocks, logs or executors
+	Jobs          []string               `protobuf:"bytes,10,rep,name=jobs,proto3" json:"jobs,omitempty"`      // jobs of which it holds blocks or executors
+	Epoch         uint64                 `protobuf:"varint,11,opt,name=epoch,proto3" json:"epoch,omitempty"`   // of its last Welcome in this incarnation; zero before: what it runs is of that epoch
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,6 +219,13 @@ func (x *Hello) GetJobs() []string {
 		return x.Jobs
 	}
 	return nil
+}
+
+func (x *Hello) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 // Status is a heartbeat, and news since the last one. Ended attempts are repeated until the master has said Done.
@@ -916,7 +924,7 @@ const file_worker_proto_rawDesc = "" +
 	"\rWorkerMessage\x12(\n" +
 	"\x05hello\x18\x01 \x01(\v2\x10.fletch.v1.HelloH\x00R\x05hello\x12+\n" +
 	"\x06status\x18\x02 \x01(\v2\x11.fletch.v1.StatusH\x00R\x06statusB\t\n" +
-	"\amessage\"\x80\x02\n" +
+	"\amessage\"\x96\x02\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x18\n" +
@@ -928,7 +936,8 @@ const file_worker_proto_rawDesc = "" +
 	"\fmemory_bytes\x18\b \x01(\x03R\vmemoryBytes\x12\x18\n" +
 	"\arunning\x18\t \x03(\tR\arunning\x12\x12\n" +
 	"\x04jobs\x18\n" +
-	" \x03(\tR\x04jobs\"\x96\x01\n" +
+	" \x03(\tR\x04jobs\x12\x14\n" +
+	"\x05epoch\x18\v \x01(\x04R\x05epoch\"\x96\x01\n" +
 	"\x06Status\x12-\n" +
 	"\x05ended\x18\x01 \x03(\v2\x17.fletch.v1.AttemptEndedR\x05ended\x126\n" +
 	"\bprogress\x18\x02 \x03(\v2\x1a.fletch.v1.AttemptProgressR\bprogress\x12%\n" +
