@@ -43,7 +43,7 @@ func (local) List(ctx context.Context, pattern string) ([]Info, error) {
 		return []Info{{path, info.Size()}}, listError(checkReadable(path))
 	case !isMissing(err):
 		return nil, listError(err)
-	case !strings.ContainsAny(path, `*?[{\`):
+	case !isGlob(path):
 		return nil, permanentf("input %s does not exist", pattern)
 	}
 	return w.glob(pattern, path)
