@@ -5,6 +5,8 @@ package fault
 import (
 	"context"
 	"errors"
+	"slices"
+	"syscall"
 )
 
 // Class says who acts on a failure.
@@ -65,4 +67,10 @@ func ClassOf(err error) Class {
 	default:
 		return Retryable
 	}
+}
+
+// IsDiskFull reports whether err, of no other class than Retryable, says that a disk takes no more.
+func IsDiskFull(err error) bool {
+	is := func(full syscall.Errno) bool { return errors.Is(err, full) }
+	return ClassOf(err) == Retryable && slices.ContainsFunc([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS}, is)
 }

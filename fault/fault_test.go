@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"testing"
 )
 
@@ -58,5 +60,21 @@ func TestClassString(t *testing.T) {
 	}
 	if have := (Permanent + 1).String(); have != "unknown" {
 		t.Errorf("a class that is not there is named %q", have)
+	}
+}
+
+func TestIsDiskFull(t *testing.T) {
+	full := &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+	for err, want := range map[error]bool{
+		full:                            true,
+		fmt.Errorf("spill: %w", full):   true,
+		As(Permanent, full):             false, // somebody has decided already
+		errors.New("no space left"):     false,
+		fmt.Errorf("%w", syscall.EROFS): true,
+		syscall.EIO:                     false,
+	} {
+		if have := IsDiskFull(err); have != want {
+			t.Errorf("IsDiskFull(%v) = %v", err, have)
+		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"syscall"
 	"time"
 
 	"fletch/engine/coro"
@@ -203,12 +202,10 @@ func (l *loop) end(e ended) error {
 
 // diskFull makes the want of room for intermediate data permanent: every attempt writes to the same disk.
 func (l *loop) diskFull(err error) error {
-	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
-		if errors.Is(err, full) && fault.ClassOf(err) == fault.Retryable {
-			return fault.As(fault.Permanent, fmt.Errorf("%w: free space in %s, or choose another directory for intermediate data (--tmp)", err, l.config.TempDir))
-		}
+	if !fault.IsDiskFull(err) {
+		return err
 	}
-	return err
+	return fault.As(fault.Permanent, fmt.Errorf("%w: free space in %s, or choose another directory for intermediate data (--tmp)", err, l.config.TempDir))
 }
 
 // refused drops the error of a command that came too late, which is no failure of the loop.

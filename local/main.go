@@ -32,14 +32,17 @@ const (
 // Main runs a job as a program: it calls declare with the program's arguments, runs the job in this process and exits.
 // The engine's own settings come from the environment: see Settings. Progress, the summary and errors go to standard
 // error. Ctrl-C cancels the job, a second one ends the process at once.
-func Main(declare func(args []string) (*engine.Job, error)) {
+func Main(declare func(args []string) (*engine.Job, error)) { MainWith(declare, os.Args[1:]) }
+
+// MainWith is Main with other arguments than the program's.
+func MainWith(declare func(args []string) (*engine.Job, error), args []string) {
 	status := openStatus()
-	code := mainCode(declare, status)
+	code := mainCode(declare, args, status)
 	status.ended(code)
 	os.Exit(code)
 }
 
-func mainCode(declare func(args []string) (*engine.Job, error), status status) int {
+func mainCode(declare func(args []string) (*engine.Job, error), args []string, status status) int {
 	config, err := FromEnv(os.Getenv)
 	if err == nil {
 		config, err = config.withDefaults()
@@ -48,13 +51,13 @@ func mainCode(declare func(args []string) (*engine.Job, error), status status) i
 		printError(os.Stderr, err)
 		return ExitUsage
 	}
-	job, err := declared(declare, os.Args[1:])
+	job, err := engine.Declare(declare, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return ExitDone
 	case err != nil:
 		printError(os.Stderr, err)
-		if fault.ClassOf(err) == fault.User {
+		if class := fault.ClassOf(err); class == fault.User || class == fault.Permanent {
 			return ExitFailed
 		}
 		return ExitUsage
@@ -83,19 +86,6 @@ func mainCode(declare func(args []string) (*engine.Job, error), status status) i
 		printError(os.Stderr, err)
 		return ExitFailed
 	}
-}
-
-// declared calls the job's function; its panic becomes an error of class fault.User.
-func declared(declare func(args []string) (*engine.Job, error), args []string) (job *engine.Job, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fault.As(fault.User, &exec.OperatorError{Op: "Job", Err: &exec.PanicError{Value: v}, Stack: debug.Stack()})
-		}
-	}()
-	if job, err = declare(args); err == nil && job == nil {
-		err = fault.As(fault.User, errors.New("the function Job returned neither a job nor an error"))
-	}
-	return job, err
 }
 
 // oneInterrupt is how long signals count as one: a terminal, timeout and fletch run each send one to the process and one
@@ -166,6 +156,6 @@ func show(ctx context.Context, job *engine.Job, config Config) error {
 func printError(w io.Writer, err error) {
 	fmt.Fprintf(w, "error: %v\n", err)
 	if op, ok := errors.AsType[*exec.OperatorError](err); ok {
-		fmt.Fprint(w, jobFrames(op.Stack))
+		fmt.Fprint(w, op.Frames())
 	}
 }

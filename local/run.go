@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +60,9 @@ func prepare(ctx context.Context, job *engine.Job, config Config) (*prepared, er
 	if err != nil {
 		return nil, err
 	}
-	absolutePaths(graph)
+	if err := storage.AbsoluteOutputs(graph); err != nil {
+		return nil, err
+	}
 	p := &prepared{config: config, job: job, id: jobID(job.Name()), graph: graph, splits: map[int][]plan.Split{}}
 	stages, err := plan.Stages(graph)
 	if err != nil {
@@ -78,21 +79,6 @@ func prepare(ctx context.Context, job *engine.Job, config Config) (*prepared, er
 	}
 	p.stages, err = plan.Partitions(graph, stages, plan.Facts{Splits: p.splits, Partitions: config.Partitions})
 	return p, fault.As(fault.Permanent, err)
-}
-
-// absolutePaths makes the outputs independent of a later change of the working directory.
-func absolutePaths(g *plan.Graph) {
-	for i := range g.Nodes {
-		sink := g.Nodes[i].Sink
-		if sink == nil || strings.HasPrefix(sink.Path, "mem:") || strings.Contains(sink.Path, "://") {
-			continue
-		}
-		if abs, err := filepath.Abs(sink.Path); err == nil {
-			moved := *sink
-			moved.Path = abs
-			g.Nodes[i].Sink = &moved
-		}
-	}
 }
 
 // jobID makes an identity of a job's name that is safe in file names.

@@ -72,10 +72,9 @@ func openStatus() status {
 
 func (s status) outputs(job *engine.Job) {
 	graph, err := job.Graph()
-	if s.file == nil || err != nil {
-		return // a mistake in the graph is reported by who runs the job
+	if s.file == nil || err != nil || storage.AbsoluteOutputs(graph) != nil {
+		return // what is wrong is reported by who runs the job
 	}
-	absolutePaths(graph)
 	for _, n := range graph.Nodes {
 		if n.Sink != nil {
 			fmt.Fprintf(s.file, "output %q\n", n.Sink.Path)

@@ -1,15 +1,15 @@
-package local
+package exec
 
 import (
 	"slices"
 	"strings"
 )
 
-// jobFrames returns the part of a panic's stack that is the job's code, two lines a frame: what lies between the panic and
-// the engine that called the code. It is empty where there is no stack.
-func jobFrames(stack []byte) string {
+// Frames returns the part of a panic's stack that is the job's code, two lines a frame: what lies between the panic and
+// the engine that called the code. It is empty where there was no panic.
+func (e *OperatorError) Frames() string {
 	// The stack is a line about the goroutine, then for each frame one with the call and one with its place.
-	lines := strings.Split(string(stack), "\n")
+	lines := strings.Split(string(e.Stack), "\n")
 	panicked := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "panic(") })
 	if panicked < 0 {
 		return ""
@@ -31,7 +31,7 @@ func jobFrames(stack []byte) string {
 
 // isEngine reports whether a call is of a package that calls a job's code.
 func isEngine(call string) bool {
-	return slices.ContainsFunc([]string{"fletch/engine.", "fletch/engine/", "fletch/local."}, func(name string) bool {
+	return slices.ContainsFunc([]string{"fletch/engine.", "fletch/engine/"}, func(name string) bool {
 		return strings.HasPrefix(call, name)
 	})
 }
