@@ -162,7 +162,7 @@ func (l *loop) start(ctx context.Context, s schedule.Start) {
 		Log: l.config.Log.With("job", l.id, "stage", s.Attempt.Stage, "task", s.Attempt.Task, "attempt", s.Attempt.Number),
 	}
 	for _, p := range l.job().Producers(s.Task.Stage) {
-		spec.Producers = append(spec.Producers, p.String())
+		spec.Producers = append(spec.Producers, shuffle.Producer{Attempt: p.String()})
 	}
 	l.running[s.Attempt] = r
 	e := ended{id: s.Attempt}
@@ -220,8 +220,10 @@ func refused(err error) error {
 func (l *loop) failure(e ended) state.Fail {
 	f := state.Fail{Attempt: e.id, Class: fault.ClassOf(e.err), Message: e.err.Error(), At: time.Now()}
 	if lost, ok := errors.AsType[*shuffle.LostError](e.err); ok {
-		if id, err := state.ParseAttemptID(lost.Attempt); err == nil {
-			f.Lost = append(f.Lost, id)
+		for _, attempt := range lost.Attempts {
+			if id, err := state.ParseAttemptID(attempt); err == nil {
+				f.Lost = append(f.Lost, id)
+			}
 		}
 	}
 	return f

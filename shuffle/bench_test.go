@@ -104,7 +104,7 @@ func BenchmarkReader(b *testing.B) {
 				}
 				b.ResetTimer()
 				for range b.N {
-					r := s.NewReader(c, []string{"a"}, 1, pairs, 0, benchPartitions)
+					r := s.NewReader(c, local("a"), 1, pairs, 0, benchPartitions)
 					for {
 						rec, err := r.Next()
 						if err == io.EOF {

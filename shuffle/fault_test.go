@@ -140,7 +140,7 @@ func TestMissingOutputs(t *testing.T) {
 		check("never", 1, errNoOutput.Error())
 		check("gone", 0, "no such file")
 		check("a", 0, `it is attempt "b"'s`)
-		r := s.NewReader(c, []string{"a"}, 2, pairs, 0, 1)
+		r := s.NewReader(c, local("a"), 2, pairs, 0, 1)
 		if _, err := r.Next(); !errors.Is(err, errIndex) {
 			t.Errorf("error is %v, want %v", err, errIndex)
 		}
@@ -148,7 +148,7 @@ func TestMissingOutputs(t *testing.T) {
 			return err
 		}
 		for _, at := range []struct{ exchange, partition int }{{2, 0}, {1, 2}} {
-			r := s.NewReader(c, []string{"b"}, at.exchange, pairs, at.partition, at.partition+1)
+			r := s.NewReader(c, local("b"), at.exchange, pairs, at.partition, at.partition+1)
 			for range 2 { // the error stays
 				if _, err := r.Next(); !errors.Is(err, errNoBlock) {
 					t.Errorf("error is %v, want %v", err, errNoBlock)

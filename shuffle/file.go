@@ -75,3 +75,6 @@ type closedFile struct{}
 
 func (closedFile) Write([]byte) (int, error) { return 0, fs.ErrClosed }
 func (closedFile) Close() error              { return nil }
+
+// FileName returns the name of an attempt's committed file in Config.Dir.
+func FileName(attempt string) string { return attempt + ".shuffle" }

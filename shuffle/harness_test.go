@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,7 +171,7 @@ func write(c *coro.Coroutine, s *Store, attempt string, rows []row, batch, parti
 
 // read returns what the partitions lo to hi-1 of exchange 1 look like.
 func read(c *coro.Coroutine, s *Store, attempts []string, lo, hi int) ([]string, error) {
-	r := s.NewReader(c, attempts, 1, pairs, lo, hi)
+	r := s.NewReader(c, local(attempts...), 1, pairs, lo, hi)
 	defer r.Close()
 	var out []string
 	for {
@@ -195,10 +196,19 @@ func wantLost(err error, attempt string, partition int, text string) error {
 	switch {
 	case !errors.As(err, &e):
 		return fmt.Errorf("error is %v, want a LostError", err)
-	case e.Attempt != attempt || e.Exchange != 1 || e.Partition != partition:
-		return fmt.Errorf("error blames attempt %s, exchange %d, partition %d; want %s, 1, %d: %v", e.Attempt, e.Exchange, e.Partition, attempt, partition, err)
+	case !slices.Equal(e.Attempts, []string{attempt}) || e.Exchange != 1 || e.Partition != partition:
+		return fmt.Errorf("error blames attempt %s, exchange %d, partition %d; want %s, 1, %d: %v", e.Attempts, e.Exchange, e.Partition, attempt, partition, err)
 	case !strings.Contains(err.Error(), text):
 		return fmt.Errorf("error is %v, want %q in it", err, text)
 	}
 	return nil
+}
+
+// local returns attempts as producers on this machine.
+func local(attempts ...string) []Producer {
+	out := make([]Producer, len(attempts))
+	for i, a := range attempts {
+		out[i].Attempt = a
+	}
+	return out
 }

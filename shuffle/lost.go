@@ -3,6 +3,7 @@ package shuffle
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"fletch/fault"
@@ -14,15 +15,18 @@ var errNoOutput = errors.New("no such output")
 // LostError means that a producer's output is gone or damaged: the producer runs again, the reader is not blamed. Its
 // class is fault.FetchFailed.
 type LostError struct {
-	Attempt   string // the producer
+	Attempts  []string // the producers
 	Exchange  int
 	Partition int
 	Err       error
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("output of attempt %s for exchange %d, partition %d is lost: %v", e.Attempt, e.Exchange, e.Partition, e.Err)
+	return fmt.Sprintf("output of attempt %s for exchange %d, partition %d is lost: %v", strings.Join(e.Attempts, ", "), e.Exchange, e.Partition, e.Err)
 }
+
+// Lost returns the attempts whose outputs are lost.
+func (e *LostError) Lost() []string { return e.Attempts }
 
 func (e *LostError) Unwrap() error { return e.Err }
 
@@ -33,5 +37,5 @@ func lost(attempt string, exchange, partition int, err error) error {
 			return fmt.Errorf("read output of attempt %s: %w", attempt, err)
 		}
 	}
-	return fault.As(fault.FetchFailed, &LostError{Attempt: attempt, Exchange: exchange, Partition: partition, Err: err})
+	return fault.As(fault.FetchFailed, &LostError{Attempts: []string{attempt}, Exchange: exchange, Partition: partition, Err: err})
 }

@@ -27,6 +27,18 @@ type Config struct {
 	// fill a quarter of BufferBytes, but between 64 KiB and 1 MiB. More would not pay: what is scattered into should
 	// stay in the processor's cache, and beyond 64 KiB a frame's own cost is below 2 ns a row.
 	FrameBytes int
+
+	// Durable has committed outputs outlive the Store and its process: none stays in the process's memory. MemoryBytes
+	// bounds the frames that are not yet committed.
+	Durable bool
+	// Place, if set, returns an empty file for the output of an attempt, of so many bytes, or nil if the output should go
+	// to a file in Dir. It serves Durable outputs. It runs on the attempt's coroutine; the Store owns the file.
+	Place func(c *coro.Coroutine, attempt string, bytes int64) (*os.File, error)
+	// Find, if set, returns the file of an output on this machine that this Store has not written, or nil if it lies in
+	// Dir, or nowhere. It runs on the reading coroutine; the Store owns the file.
+	Find func(c *coro.Coroutine, attempt string) (*os.File, error)
+	// Fetch reads outputs of other workers. Without it they count as refused.
+	Fetch Fetcher
 }
 
 const (
@@ -129,7 +141,7 @@ func (s *Store) NewWriter(c *coro.Coroutine, attempt string) (*Writer, error) {
 	if s.mu.writers[attempt] != nil || s.mu.outputs[attempt] != nil {
 		return nil, fmt.Errorf("shuffle: attempt %s has written already", attempt)
 	}
-	final := filepath.Join(s.config.Dir, attempt+".shuffle")
+	final := filepath.Join(s.config.Dir, FileName(attempt))
 	w := &Writer{
 		store:   s,
 		c:       c,
@@ -140,9 +152,13 @@ func (s *Store) NewWriter(c *coro.Coroutine, attempt string) (*Writer, error) {
 	return w, nil
 }
 
-// NewReader returns a Reader of the partitions lo to hi-1 of an exchange: for each of them, the blocks of the attempts
+// NewReader returns a Reader of the partitions lo to hi-1 of an exchange: for each of them, the blocks of the producers
 // in the given order.
-func (s *Store) NewReader(c *coro.Coroutine, attempts []string, exchange int, schema *arrow.Schema, lo, hi int) *Reader {
+func (s *Store) NewReader(c *coro.Coroutine, producers []Producer, exchange int, schema *arrow.Schema, lo, hi int) *Reader {
+	attempts := make([]string, len(producers))
+	for i, p := range producers {
+		attempts[i] = p.Attempt
+	}
 	return &Reader{
 		c:      c,
 		schema: schema,

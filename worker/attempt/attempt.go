@@ -36,7 +36,7 @@ type Job struct {
 type Spec struct {
 	Name      string // unique, and safe as a file name
 	Task      plan.Task
-	Producers []string // the attempts whose blocks the task reads, in the order of their blocks
+	Producers []shuffle.Producer // whose blocks the task reads, in the order of their blocks
 	Log       *slog.Logger
 	Progress  *exec.Progress
 }

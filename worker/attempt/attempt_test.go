@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,10 +97,14 @@ func (b *bench) run(name string, task plan.Task, producers ...string) (result pl
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
 	g.Go(func() error { return s.Run(ctx) })
+	var from []shuffle.Producer
+	for _, p := range producers {
+		from = append(from, shuffle.Producer{Attempt: p})
+	}
 	calls := 0
 	c := s.Spawn(coro.Spec{Name: name}, func(c *coro.Coroutine) error {
 		b.job.Run(ctx, c, attempt.Spec{
-			Name: name, Task: task, Producers: producers, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Progress: new(exec.Progress),
+			Name: name, Task: task, Producers: from, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Progress: new(exec.Progress),
 		}, func(r plan.Result, e error) { result, err, calls = r, e, calls+1 })
 		return nil
 	})
@@ -184,7 +189,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 		b := newBench(t, wordLengths(t, byLength), 2)
 		_, err := b.run("reduce", plan.Task{Stage: 1, Hi: 2}, "nobody")
 		var lost *shuffle.LostError
-		if !errors.As(err, &lost) || lost.Attempt != "nobody" || fault.ClassOf(err) != fault.FetchFailed {
+		if !errors.As(err, &lost) || !slices.Equal(lost.Attempts, []string{"nobody"}) || fault.ClassOf(err) != fault.FetchFailed {
 			t.Errorf("error %v of class %v, want one that names the producer", err, fault.ClassOf(err))
 		}
 		b.empty()
