@@ -21,6 +21,102 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type PingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PingRequest) Reset() {
+	*x = PingRequest{}
+	mi := &file_cluster_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PingRequest) ProtoMessage() {}
+
+func (x *PingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
+func (*PingRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{0}
+}
+
+type PingReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Cluster       string                 `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Pid           int64                  `protobuf:"varint,3,opt,name=pid,proto3" json:"pid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PingReply) Reset() {
+	*x = PingReply{}
+	mi := &file_cluster_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PingReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PingReply) ProtoMessage() {}
+
+func (x *PingReply) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PingReply.ProtoReflect.Descriptor instead.
+func (*PingReply) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PingReply) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PingReply) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *PingReply) GetPid() int64 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -29,7 +125,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_cluster_proto_msgTypes[0]
+	mi := &file_cluster_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -41,7 +137,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[0]
+	mi := &file_cluster_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -54,7 +150,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{0}
+	return file_cluster_proto_rawDescGZIP(), []int{2}
 }
 
 type StatusReply struct {
@@ -71,7 +167,7 @@ type StatusReply struct {
 
 func (x *StatusReply) Reset() {
 	*x = StatusReply{}
-	mi := &file_cluster_proto_msgTypes[1]
+	mi := &file_cluster_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -83,7 +179,7 @@ func (x *StatusReply) String() string {
 func (*StatusReply) ProtoMessage() {}
 
 func (x *StatusReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[1]
+	mi := &file_cluster_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -96,7 +192,7 @@ func (x *StatusReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusReply.ProtoReflect.Descriptor instead.
 func (*StatusReply) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{1}
+	return file_cluster_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StatusReply) GetCluster() string {
@@ -154,7 +250,7 @@ type Master struct {
 
 func (x *Master) Reset() {
 	*x = Master{}
-	mi := &file_cluster_proto_msgTypes[2]
+	mi := &file_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -166,7 +262,7 @@ func (x *Master) String() string {
 func (*Master) ProtoMessage() {}
 
 func (x *Master) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[2]
+	mi := &file_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -179,7 +275,7 @@ func (x *Master) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Master.ProtoReflect.Descriptor instead.
 func (*Master) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{2}
+	return file_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Master) GetId() string {
@@ -234,7 +330,7 @@ type Worker struct {
 
 func (x *Worker) Reset() {
 	*x = Worker{}
-	mi := &file_cluster_proto_msgTypes[3]
+	mi := &file_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -246,7 +342,7 @@ func (x *Worker) String() string {
 func (*Worker) ProtoMessage() {}
 
 func (x *Worker) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[3]
+	mi := &file_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -259,7 +355,7 @@ func (x *Worker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Worker.ProtoReflect.Descriptor instead.
 func (*Worker) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{3}
+	return file_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Worker) GetId() string {
@@ -328,13 +424,14 @@ func (x *Worker) GetMemoryBytes() int64 {
 type HavePluginRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sha256        string                 `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"` // hexadecimal
+	Local         bool                   `protobuf:"varint,2,opt,name=local,proto3" json:"local,omitempty"`  // ask for this master's own store, even if it leads
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HavePluginRequest) Reset() {
 	*x = HavePluginRequest{}
-	mi := &file_cluster_proto_msgTypes[4]
+	mi := &file_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -346,7 +443,7 @@ func (x *HavePluginRequest) String() string {
 func (*HavePluginRequest) ProtoMessage() {}
 
 func (x *HavePluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[4]
+	mi := &file_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -359,7 +456,7 @@ func (x *HavePluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HavePluginRequest.ProtoReflect.Descriptor instead.
 func (*HavePluginRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{4}
+	return file_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HavePluginRequest) GetSha256() string {
@@ -367,6 +464,13 @@ func (x *HavePluginRequest) GetSha256() string {
 		return x.Sha256
 	}
 	return ""
+}
+
+func (x *HavePluginRequest) GetLocal() bool {
+	if x != nil {
+		return x.Local
+	}
+	return false
 }
 
 type HavePluginReply struct {
@@ -378,7 +482,7 @@ type HavePluginReply struct {
 
 func (x *HavePluginReply) Reset() {
 	*x = HavePluginReply{}
-	mi := &file_cluster_proto_msgTypes[5]
+	mi := &file_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -390,7 +494,7 @@ func (x *HavePluginReply) String() string {
 func (*HavePluginReply) ProtoMessage() {}
 
 func (x *HavePluginReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[5]
+	mi := &file_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -403,7 +507,7 @@ func (x *HavePluginReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HavePluginReply.ProtoReflect.Descriptor instead.
 func (*HavePluginReply) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{5}
+	return file_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HavePluginReply) GetHave() bool {
@@ -425,7 +529,7 @@ type PluginChunk struct {
 
 func (x *PluginChunk) Reset() {
 	*x = PluginChunk{}
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -437,7 +541,7 @@ func (x *PluginChunk) String() string {
 func (*PluginChunk) ProtoMessage() {}
 
 func (x *PluginChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -450,7 +554,7 @@ func (x *PluginChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginChunk.ProtoReflect.Descriptor instead.
 func (*PluginChunk) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{6}
+	return file_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PluginChunk) GetSha256() string {
@@ -482,7 +586,7 @@ type PutPluginReply struct {
 
 func (x *PutPluginReply) Reset() {
 	*x = PutPluginReply{}
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -494,7 +598,7 @@ func (x *PutPluginReply) String() string {
 func (*PutPluginReply) ProtoMessage() {}
 
 func (x *PutPluginReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -507,7 +611,7 @@ func (x *PutPluginReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutPluginReply.ProtoReflect.Descriptor instead.
 func (*PutPluginReply) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{7}
+	return file_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 type GetPluginRequest struct {
@@ -520,7 +624,7 @@ type GetPluginRequest struct {
 
 func (x *GetPluginRequest) Reset() {
 	*x = GetPluginRequest{}
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +636,7 @@ func (x *GetPluginRequest) String() string {
 func (*GetPluginRequest) ProtoMessage() {}
 
 func (x *GetPluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +649,7 @@ func (x *GetPluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPluginRequest.ProtoReflect.Descriptor instead.
 func (*GetPluginRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{8}
+	return file_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetPluginRequest) GetSha256() string {
@@ -576,7 +680,7 @@ type SubmitRequest struct {
 
 func (x *SubmitRequest) Reset() {
 	*x = SubmitRequest{}
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +692,7 @@ func (x *SubmitRequest) String() string {
 func (*SubmitRequest) ProtoMessage() {}
 
 func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +705,7 @@ func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
 func (*SubmitRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{9}
+	return file_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubmitRequest) GetId() string {
@@ -658,7 +762,7 @@ type Settings struct {
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +774,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +787,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{10}
+	return file_cluster_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Settings) GetPartitions() int32 {
@@ -717,7 +821,7 @@ type SubmitReply struct {
 
 func (x *SubmitReply) Reset() {
 	*x = SubmitReply{}
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +833,7 @@ func (x *SubmitReply) String() string {
 func (*SubmitReply) ProtoMessage() {}
 
 func (x *SubmitReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +846,7 @@ func (x *SubmitReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitReply.ProtoReflect.Descriptor instead.
 func (*SubmitReply) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{11}
+	return file_cluster_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SubmitReply) GetId() string {
@@ -769,7 +873,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +885,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +898,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{12}
+	return file_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListJobsRequest) GetLimit() int32 {
@@ -821,7 +925,7 @@ type ListJobsReply struct {
 
 func (x *ListJobsReply) Reset() {
 	*x = ListJobsReply{}
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +937,7 @@ func (x *ListJobsReply) String() string {
 func (*ListJobsReply) ProtoMessage() {}
 
 func (x *ListJobsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +950,7 @@ func (x *ListJobsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsReply.ProtoReflect.Descriptor instead.
 func (*ListJobsReply) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{13}
+	return file_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListJobsReply) GetJobs() []*Job {
@@ -872,7 +976,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +988,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +1001,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{14}
+	return file_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetJobRequest) GetId() string {
@@ -931,7 +1035,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1047,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1060,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{15}
+	return file_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Job) GetId() string {
@@ -1081,7 +1185,7 @@ type JobStage struct {
 
 func (x *JobStage) Reset() {
 	*x = JobStage{}
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1093,7 +1197,7 @@ func (x *JobStage) String() string {
 func (*JobStage) ProtoMessage() {}
 
 func (x *JobStage) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1106,7 +1210,7 @@ func (x *JobStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobStage.ProtoReflect.Descriptor instead.
 func (*JobStage) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{16}
+	return file_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *JobStage) GetId() int32 {
@@ -1184,7 +1288,7 @@ type JobOutput struct {
 
 func (x *JobOutput) Reset() {
 	*x = JobOutput{}
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1300,7 @@ func (x *JobOutput) String() string {
 func (*JobOutput) ProtoMessage() {}
 
 func (x *JobOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1313,7 @@ func (x *JobOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobOutput.ProtoReflect.Descriptor instead.
 func (*JobOutput) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{17}
+	return file_cluster_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JobOutput) GetPath() string {
@@ -1250,7 +1354,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +1366,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +1379,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{18}
+	return file_cluster_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelJobRequest) GetId() string {
@@ -1301,7 +1405,7 @@ type ExplainReply struct {
 
 func (x *ExplainReply) Reset() {
 	*x = ExplainReply{}
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1417,7 @@ func (x *ExplainReply) String() string {
 func (*ExplainReply) ProtoMessage() {}
 
 func (x *ExplainReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1430,7 @@ func (x *ExplainReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainReply.ProtoReflect.Descriptor instead.
 func (*ExplainReply) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{19}
+	return file_cluster_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExplainReply) GetText() string {
@@ -1346,7 +1450,7 @@ type JobLogsRequest struct {
 
 func (x *JobLogsRequest) Reset() {
 	*x = JobLogsRequest{}
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1462,7 @@ func (x *JobLogsRequest) String() string {
 func (*JobLogsRequest) ProtoMessage() {}
 
 func (x *JobLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1475,7 @@ func (x *JobLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobLogsRequest.ProtoReflect.Descriptor instead.
 func (*JobLogsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{20}
+	return file_cluster_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *JobLogsRequest) GetId() string {
@@ -1401,7 +1505,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1517,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1530,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{21}
+	return file_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LogLine) GetWorker() string {
@@ -1475,7 +1579,7 @@ type AddMasterRequest struct {
 
 func (x *AddMasterRequest) Reset() {
 	*x = AddMasterRequest{}
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1591,7 @@ func (x *AddMasterRequest) String() string {
 func (*AddMasterRequest) ProtoMessage() {}
 
 func (x *AddMasterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1604,7 @@ func (x *AddMasterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMasterRequest.ProtoReflect.Descriptor instead.
 func (*AddMasterRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{22}
+	return file_cluster_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AddMasterRequest) GetId() string {
@@ -1534,7 +1638,7 @@ type RemoveMasterRequest struct {
 
 func (x *RemoveMasterRequest) Reset() {
 	*x = RemoveMasterRequest{}
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1650,7 @@ func (x *RemoveMasterRequest) String() string {
 func (*RemoveMasterRequest) ProtoMessage() {}
 
 func (x *RemoveMasterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1663,7 @@ func (x *RemoveMasterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMasterRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMasterRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{23}
+	return file_cluster_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RemoveMasterRequest) GetId() string {
@@ -1585,7 +1689,7 @@ type AuditRequest struct {
 
 func (x *AuditRequest) Reset() {
 	*x = AuditRequest{}
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1701,7 @@ func (x *AuditRequest) String() string {
 func (*AuditRequest) ProtoMessage() {}
 
 func (x *AuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1714,7 @@ func (x *AuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
 func (*AuditRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{24}
+	return file_cluster_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AuditRequest) GetLimit() int32 {
@@ -1629,7 +1733,7 @@ type AuditReply struct {
 
 func (x *AuditReply) Reset() {
 	*x = AuditReply{}
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1745,7 @@ func (x *AuditReply) String() string {
 func (*AuditReply) ProtoMessage() {}
 
 func (x *AuditReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1758,7 @@ func (x *AuditReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditReply.ProtoReflect.Descriptor instead.
 func (*AuditReply) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{25}
+	return file_cluster_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AuditReply) GetEntries() []*AuditEntry {
@@ -1676,7 +1780,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_cluster_proto_msgTypes[26]
+	mi := &file_cluster_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1792,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[26]
+	mi := &file_cluster_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1805,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{26}
+	return file_cluster_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AuditEntry) GetTimeUnixNanos() int64 {
@@ -1736,7 +1840,12 @@ var File_cluster_proto protoreflect.FileDescriptor
 
 const file_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\rcluster.proto\x12\tfletch.v1\x1a\verror.proto\x1a\vgraph.proto\"\x0f\n" +
+	"\rcluster.proto\x12\tfletch.v1\x1a\verror.proto\x1a\vgraph.proto\"\r\n" +
+	"\vPingRequest\"G\n" +
+	"\tPingReply\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12\x10\n" +
+	"\x03pid\x18\x03 \x01(\x03R\x03pid\"\x0f\n" +
 	"\rStatusRequest\"\xd7\x01\n" +
 	"\vStatusReply\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x18\n" +
@@ -1760,9 +1869,10 @@ const file_cluster_proto_rawDesc = "" +
 	"\arunning\x18\x06 \x01(\x05R\arunning\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\x12#\n" +
 	"\rheard_seconds\x18\b \x01(\x01R\fheardSeconds\x12!\n" +
-	"\fmemory_bytes\x18\t \x01(\x03R\vmemoryBytes\"+\n" +
+	"\fmemory_bytes\x18\t \x01(\x03R\vmemoryBytes\"A\n" +
 	"\x11HavePluginRequest\x12\x16\n" +
-	"\x06sha256\x18\x01 \x01(\tR\x06sha256\"%\n" +
+	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x14\n" +
+	"\x05local\x18\x02 \x01(\bR\x05local\"%\n" +
 	"\x0fHavePluginReply\x12\x12\n" +
 	"\x04have\x18\x01 \x01(\bR\x04have\"M\n" +
 	"\vPluginChunk\x12\x16\n" +
@@ -1866,9 +1976,10 @@ const file_cluster_proto_rawDesc = "" +
 	"\x0ftime_unix_nanos\x18\x01 \x01(\x03R\rtimeUnixNanos\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06action\x18\x03 \x01(\tR\x06action\x12\x18\n" +
-	"\asubject\x18\x04 \x01(\tR\asubject2\xbb\a\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject2\xf1\a\n" +
 	"\aCluster\x12:\n" +
-	"\x06Status\x12\x18.fletch.v1.StatusRequest\x1a\x16.fletch.v1.StatusReply\x12F\n" +
+	"\x06Status\x12\x18.fletch.v1.StatusRequest\x1a\x16.fletch.v1.StatusReply\x124\n" +
+	"\x04Ping\x12\x16.fletch.v1.PingRequest\x1a\x14.fletch.v1.PingReply\x12F\n" +
 	"\n" +
 	"HavePlugin\x12\x1c.fletch.v1.HavePluginRequest\x1a\x1a.fletch.v1.HavePluginReply\x12@\n" +
 	"\tPutPlugin\x12\x16.fletch.v1.PluginChunk\x1a\x19.fletch.v1.PutPluginReply(\x01\x12B\n" +
@@ -1899,83 +2010,87 @@ func file_cluster_proto_rawDescGZIP() []byte {
 	return file_cluster_proto_rawDescData
 }
 
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_cluster_proto_goTypes = []any{
-	(*StatusRequest)(nil),       // 0: fletch.v1.StatusRequest
-	(*StatusReply)(nil),         // 1: fletch.v1.StatusReply
-	(*Master)(nil),              // 2: fletch.v1.Master
-	(*Worker)(nil),              // 3: fletch.v1.Worker
-	(*HavePluginRequest)(nil),   // 4: fletch.v1.HavePluginRequest
-	(*HavePluginReply)(nil),     // 5: fletch.v1.HavePluginReply
-	(*PluginChunk)(nil),         // 6: fletch.v1.PluginChunk
-	(*PutPluginReply)(nil),      // 7: fletch.v1.PutPluginReply
-	(*GetPluginRequest)(nil),    // 8: fletch.v1.GetPluginRequest
-	(*SubmitRequest)(nil),       // 9: fletch.v1.SubmitRequest
-	(*Settings)(nil),            // 10: fletch.v1.Settings
-	(*SubmitReply)(nil),         // 11: fletch.v1.SubmitReply
-	(*ListJobsRequest)(nil),     // 12: fletch.v1.ListJobsRequest
-	(*ListJobsReply)(nil),       // 13: fletch.v1.ListJobsReply
-	(*GetJobRequest)(nil),       // 14: fletch.v1.GetJobRequest
-	(*Job)(nil),                 // 15: fletch.v1.Job
-	(*JobStage)(nil),            // 16: fletch.v1.JobStage
-	(*JobOutput)(nil),           // 17: fletch.v1.JobOutput
-	(*CancelJobRequest)(nil),    // 18: fletch.v1.CancelJobRequest
-	(*ExplainReply)(nil),        // 19: fletch.v1.ExplainReply
-	(*JobLogsRequest)(nil),      // 20: fletch.v1.JobLogsRequest
-	(*LogLine)(nil),             // 21: fletch.v1.LogLine
-	(*AddMasterRequest)(nil),    // 22: fletch.v1.AddMasterRequest
-	(*RemoveMasterRequest)(nil), // 23: fletch.v1.RemoveMasterRequest
-	(*AuditRequest)(nil),        // 24: fletch.v1.AuditRequest
-	(*AuditReply)(nil),          // 25: fletch.v1.AuditReply
-	(*AuditEntry)(nil),          // 26: fletch.v1.AuditEntry
-	nil,                         // 27: fletch.v1.Job.CountersEntry
-	(*Graph)(nil),               // 28: fletch.v1.Graph
-	(*Metrics)(nil),             // 29: fletch.v1.Metrics
+	(*PingRequest)(nil),         // 0: fletch.v1.PingRequest
+	(*PingReply)(nil),           // 1: fletch.v1.PingReply
+	(*StatusRequest)(nil),       // 2: fletch.v1.StatusRequest
+	(*StatusReply)(nil),         // 3: fletch.v1.StatusReply
+	(*Master)(nil),              // 4: fletch.v1.Master
+	(*Worker)(nil),              // 5: fletch.v1.Worker
+	(*HavePluginRequest)(nil),   // 6: fletch.v1.HavePluginRequest
+	(*HavePluginReply)(nil),     // 7: fletch.v1.HavePluginReply
+	(*PluginChunk)(nil),         // 8: fletch.v1.PluginChunk
+	(*PutPluginReply)(nil),      // 9: fletch.v1.PutPluginReply
+	(*GetPluginRequest)(nil),    // 10: fletch.v1.GetPluginRequest
+	(*SubmitRequest)(nil),       // 11: fletch.v1.SubmitRequest
+	(*Settings)(nil),            // 12: fletch.v1.Settings
+	(*SubmitReply)(nil),         // 13: fletch.v1.SubmitReply
+	(*ListJobsRequest)(nil),     // 14: fletch.v1.ListJobsRequest
+	(*ListJobsReply)(nil),       // 15: fletch.v1.ListJobsReply
+	(*GetJobRequest)(nil),       // 16: fletch.v1.GetJobRequest
+	(*Job)(nil),                 // 17: fletch.v1.Job
+	(*JobStage)(nil),            // 18: fletch.v1.JobStage
+	(*JobOutput)(nil),           // 19: fletch.v1.JobOutput
+	(*CancelJobRequest)(nil),    // 20: fletch.v1.CancelJobRequest
+	(*ExplainReply)(nil),        // 21: fletch.v1.ExplainReply
+	(*JobLogsRequest)(nil),      // 22: fletch.v1.JobLogsRequest
+	(*LogLine)(nil),             // 23: fletch.v1.LogLine
+	(*AddMasterRequest)(nil),    // 24: fletch.v1.AddMasterRequest
+	(*RemoveMasterRequest)(nil), // 25: fletch.v1.RemoveMasterRequest
+	(*AuditRequest)(nil),        // 26: fletch.v1.AuditRequest
+	(*AuditReply)(nil),          // 27: fletch.v1.AuditReply
+	(*AuditEntry)(nil),          // 28: fletch.v1.AuditEntry
+	nil,                         // 29: fletch.v1.Job.CountersEntry
+	(*Graph)(nil),               // 30: fletch.v1.Graph
+	(*Metrics)(nil),             // 31: fletch.v1.Metrics
 }
 var file_cluster_proto_depIdxs = []int32{
-	2,  // 0: fletch.v1.StatusReply.masters:type_name -> fletch.v1.Master
-	3,  // 1: fletch.v1.StatusReply.workers:type_name -> fletch.v1.Worker
-	15, // 2: fletch.v1.StatusReply.jobs:type_name -> fletch.v1.Job
-	28, // 3: fletch.v1.SubmitRequest.graph:type_name -> fletch.v1.Graph
-	10, // 4: fletch.v1.SubmitRequest.settings:type_name -> fletch.v1.Settings
-	15, // 5: fletch.v1.ListJobsReply.jobs:type_name -> fletch.v1.Job
-	16, // 6: fletch.v1.Job.stages:type_name -> fletch.v1.JobStage
-	17, // 7: fletch.v1.Job.outputs:type_name -> fletch.v1.JobOutput
-	27, // 8: fletch.v1.Job.counters:type_name -> fletch.v1.Job.CountersEntry
-	29, // 9: fletch.v1.JobStage.metrics:type_name -> fletch.v1.Metrics
-	26, // 10: fletch.v1.AuditReply.entries:type_name -> fletch.v1.AuditEntry
-	0,  // 11: fletch.v1.Cluster.Status:input_type -> fletch.v1.StatusRequest
-	4,  // 12: fletch.v1.Cluster.HavePlugin:input_type -> fletch.v1.HavePluginRequest
-	6,  // 13: fletch.v1.Cluster.PutPlugin:input_type -> fletch.v1.PluginChunk
-	8,  // 14: fletch.v1.Cluster.GetPlugin:input_type -> fletch.v1.GetPluginRequest
-	6,  // 15: fletch.v1.Cluster.StorePlugin:input_type -> fletch.v1.PluginChunk
-	9,  // 16: fletch.v1.Cluster.Submit:input_type -> fletch.v1.SubmitRequest
-	12, // 17: fletch.v1.Cluster.ListJobs:input_type -> fletch.v1.ListJobsRequest
-	14, // 18: fletch.v1.Cluster.GetJob:input_type -> fletch.v1.GetJobRequest
-	14, // 19: fletch.v1.Cluster.WatchJob:input_type -> fletch.v1.GetJobRequest
-	18, // 20: fletch.v1.Cluster.CancelJob:input_type -> fletch.v1.CancelJobRequest
-	14, // 21: fletch.v1.Cluster.ExplainJob:input_type -> fletch.v1.GetJobRequest
-	20, // 22: fletch.v1.Cluster.JobLogs:input_type -> fletch.v1.JobLogsRequest
-	22, // 23: fletch.v1.Cluster.AddMaster:input_type -> fletch.v1.AddMasterRequest
-	23, // 24: fletch.v1.Cluster.RemoveMaster:input_type -> fletch.v1.RemoveMasterRequest
-	24, // 25: fletch.v1.Cluster.Audit:input_type -> fletch.v1.AuditRequest
-	1,  // 26: fletch.v1.Cluster.Status:output_type -> fletch.v1.StatusReply
-	5,  // 27: fletch.v1.Cluster.HavePlugin:output_type -> fletch.v1.HavePluginReply
-	7,  // 28: fletch.v1.Cluster.PutPlugin:output_type -> fletch.v1.PutPluginReply
-	6,  // 29: fletch.v1.Cluster.GetPlugin:output_type -> fletch.v1.PluginChunk
-	7,  // 30: fletch.v1.Cluster.StorePlugin:output_type -> fletch.v1.PutPluginReply
-	11, // 31: fletch.v1.Cluster.Submit:output_type -> fletch.v1.SubmitReply
-	13, // 32: fletch.v1.Cluster.ListJobs:output_type -> fletch.v1.ListJobsReply
-	15, // 33: fletch.v1.Cluster.GetJob:output_type -> fletch.v1.Job
-	15, // 34: fletch.v1.Cluster.WatchJob:output_type -> fletch.v1.Job
-	15, // 35: fletch.v1.Cluster.CancelJob:output_type -> fletch.v1.Job
-	19, // 36: fletch.v1.Cluster.ExplainJob:output_type -> fletch.v1.ExplainReply
-	21, // 37: fletch.v1.Cluster.JobLogs:output_type -> fletch.v1.LogLine
-	1,  // 38: fletch.v1.Cluster.AddMaster:output_type -> fletch.v1.StatusReply
-	1,  // 39: fletch.v1.Cluster.RemoveMaster:output_type -> fletch.v1.StatusReply
-	25, // 40: fletch.v1.Cluster.Audit:output_type -> fletch.v1.AuditReply
-	26, // [26:41] is the sub-list for method output_type
-	11, // [11:26] is the sub-list for method input_type
+	4,  // 0: fletch.v1.StatusReply.masters:type_name -> fletch.v1.Master
+	5,  // 1: fletch.v1.StatusReply.workers:type_name -> fletch.v1.Worker
+	17, // 2: fletch.v1.StatusReply.jobs:type_name -> fletch.v1.Job
+	30, // 3: fletch.v1.SubmitRequest.graph:type_name -> fletch.v1.Graph
+	12, // 4: fletch.v1.SubmitRequest.settings:type_name -> fletch.v1.Settings
+	17, // 5: fletch.v1.ListJobsReply.jobs:type_name -> fletch.v1.Job
+	18, // 6: fletch.v1.Job.stages:type_name -> fletch.v1.JobStage
+	19, // 7: fletch.v1.Job.outputs:type_name -> fletch.v1.JobOutput
+	29, // 8: fletch.v1.Job.counters:type_name -> fletch.v1.Job.CountersEntry
+	31, // 9: fletch.v1.JobStage.metrics:type_name -> fletch.v1.Metrics
+	28, // 10: fletch.v1.AuditReply.entries:type_name -> fletch.v1.AuditEntry
+	2,  // 11: fletch.v1.Cluster.Status:input_type -> fletch.v1.StatusRequest
+	0,  // 12: fletch.v1.Cluster.Ping:input_type -> fletch.v1.PingRequest
+	6,  // 13: fletch.v1.Cluster.HavePlugin:input_type -> fletch.v1.HavePluginRequest
+	8,  // 14: fletch.v1.Cluster.PutPlugin:input_type -> fletch.v1.PluginChunk
+	10, // 15: fletch.v1.Cluster.GetPlugin:input_type -> fletch.v1.GetPluginRequest
+	8,  // 16: fletch.v1.Cluster.StorePlugin:input_type -> fletch.v1.PluginChunk
+	11, // 17: fletch.v1.Cluster.Submit:input_type -> fletch.v1.SubmitRequest
+	14, // 18: fletch.v1.Cluster.ListJobs:input_type -> fletch.v1.ListJobsRequest
+	16, // 19: fletch.v1.Cluster.GetJob:input_type -> fletch.v1.GetJobRequest
+	16, // 20: fletch.v1.Cluster.WatchJob:input_type -> fletch.v1.GetJobRequest
+	20, // 21: fletch.v1.Cluster.CancelJob:input_type -> fletch.v1.CancelJobRequest
+	16, // 22: fletch.v1.Cluster.ExplainJob:input_type -> fletch.v1.GetJobRequest
+	22, // 23: fletch.v1.Cluster.JobLogs:input_type -> fletch.v1.JobLogsRequest
+	24, // 24: fletch.v1.Cluster.AddMaster:input_type -> fletch.v1.AddMasterRequest
+	25, // 25: fletch.v1.Cluster.RemoveMaster:input_type -> fletch.v1.RemoveMasterRequest
+	26, // 26: fletch.v1.Cluster.Audit:input_type -> fletch.v1.AuditRequest
+	3,  // 27: fletch.v1.Cluster.Status:output_type -> fletch.v1.StatusReply
+	1,  // 28: fletch.v1.Cluster.Ping:output_type -> fletch.v1.PingReply
+	7,  // 29: fletch.v1.Cluster.HavePlugin:output_type -> fletch.v1.HavePluginReply
+	9,  // 30: fletch.v1.Cluster.PutPlugin:output_type -> fletch.v1.PutPluginReply
+	8,  // 31: fletch.v1.Cluster.GetPlugin:output_type -> fletch.v1.PluginChunk
+	9,  // 32: fletch.v1.Cluster.StorePlugin:output_type -> fletch.v1.PutPluginReply
+	13, // 33: fletch.v1.Cluster.Submit:output_type -> fletch.v1.SubmitReply
+	15, // 34: fletch.v1.Cluster.ListJobs:output_type -> fletch.v1.ListJobsReply
+	17, // 35: fletch.v1.Cluster.GetJob:output_type -> fletch.v1.Job
+	17, // 36: fletch.v1.Cluster.WatchJob:output_type -> fletch.v1.Job
+	17, // 37: fletch.v1.Cluster.CancelJob:output_type -> fletch.v1.Job
+	21, // 38: fletch.v1.Cluster.ExplainJob:output_type -> fletch.v1.ExplainReply
+	23, // 39: fletch.v1.Cluster.JobLogs:output_type -> fletch.v1.LogLine
+	3,  // 40: fletch.v1.Cluster.AddMaster:output_type -> fletch.v1.StatusReply
+	3,  // 41: fletch.v1.Cluster.RemoveMaster:output_type -> fletch.v1.StatusReply
+	27, // 42: fletch.v1.Cluster.Audit:output_type -> fletch.v1.AuditReply
+	27, // [27:43] is the sub-list for method output_type
+	11, // [11:27] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1994,7 +2109,7 @@ func file_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

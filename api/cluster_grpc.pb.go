@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Cluster_Status_FullMethodName       = "/fletch.v1.Cluster/Status"
+	Cluster_Ping_FullMethodName         = "/fletch.v1.Cluster/Ping"
 	Cluster_HavePlugin_FullMethodName   = "/fletch.v1.Cluster/HavePlugin"
 	Cluster_PutPlugin_FullMethodName    = "/fletch.v1.Cluster/PutPlugin"
 	Cluster_GetPlugin_FullMethodName    = "/fletch.v1.Cluster/GetPlugin"
@@ -45,6 +46,8 @@ const (
 type ClusterClient interface {
 	// Status describes the cluster as this master sees it. It is answered without the leader, too.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusReply, error)
+	// Ping says that this master is there.
+	Ping(ctx context.Context, in *PingRequest, opts ...grpc.CallOption) (*PingReply, error)
 	// HavePlugin tells whether a quorum of masters has the plugin, so that it need not be sent.
 	HavePlugin(ctx context.Context, in *HavePluginRequest, opts ...grpc.CallOption) (*HavePluginReply, error)
 	// PutPlugin stores a plugin; it answers once a quorum of masters has it on disk. The first chunk names it.
@@ -80,6 +83,16 @@ func (c *clusterClient) Status(ctx context.Context, in *StatusRequest, opts ...g
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StatusReply)
 	err := c.cc.Invoke(ctx, Cluster_Status_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *clusterClient) Ping(ctx context.Context, in *PingRequest, opts ...grpc.CallOption) (*PingReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PingReply)
+	err := c.cc.Invoke(ctx, Cluster_Ping_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -268,6 +281,8 @@ func (c *clusterClient) Audit(ctx context.Context, in *AuditRequest, opts ...grp
 type ClusterServer interface {
 	// Status describes the cluster as this master sees it. It is answered without the leader, too.
 	Status(context.Context, *StatusRequest) (*StatusReply, error)
+	// Ping says that this master is there.
+	Ping(context.Context, *PingRequest) (*PingReply, error)
 	// HavePlugin tells whether a quorum of masters has the plugin, so that it need not be sent.
 	HavePlugin(context.Context, *HavePluginRequest) (*HavePluginReply, error)
 	// PutPlugin stores a plugin; it answers once a quorum of masters has it on disk. The first chunk names it.
@@ -301,6 +316,9 @@ type UnimplementedClusterServer struct{}
 
 func (UnimplementedClusterServer) Status(context.Context, *StatusRequest) (*StatusReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedClusterServer) Ping(context.Context, *PingRequest) (*PingReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Ping not implemented")
 }
 func (UnimplementedClusterServer) HavePlugin(context.Context, *HavePluginRequest) (*HavePluginReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method HavePlugin not implemented")
@@ -379,6 +397,24 @@ func _Cluster_Status_Handler(srv interface{}, ctx context.Context, dec func(inte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ClusterServer).Status(ctx, req.(*StatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Cluster_Ping_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClusterServer).Ping(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Cluster_Ping_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClusterServer).Ping(ctx, req.(*PingRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -602,6 +638,10 @@ var Cluster_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Cluster_Status_Handler,
+		},
+		{
+			MethodName: "Ping",
+			Handler:    _Cluster_Ping_Handler,
 		},
 		{
 			MethodName: "HavePlugin",

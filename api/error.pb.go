@@ -27,14 +27,16 @@ type Error struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Class   uint32                 `protobuf:"varint,1,opt,name=class,proto3" json:"class,omitempty"` // fault.Class
 	Message string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// kind says which of the errors that callers tell apart this is; see the constants of package api.
+	// kind says which of the errors that callers tell apart this is: 1 NotLeader, 2 NotFound, 0 any other.
 	Kind uint32 `protobuf:"varint,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// leader is the address of the master that leads, where kind is NotLeader and it is known.
 	Leader string `protobuf:"bytes,4,opt,name=leader,proto3" json:"leader,omitempty"`
 	// lost are the attempts whose output can't be read any more, where class is fetch failed.
 	Lost []string `protobuf:"bytes,5,rep,name=lost,proto3" json:"lost,omitempty"`
 	// frames are the lines of the job's code that a panic came from.
-	Frames        string `protobuf:"bytes,6,opt,name=frames,proto3" json:"frames,omitempty"`
+	Frames string `protobuf:"bytes,6,opt,name=frames,proto3" json:"frames,omitempty"`
+	// subject is what is not there, where kind is NotFound.
+	Subject       string `protobuf:"bytes,7,opt,name=subject,proto3" json:"subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,18 +113,26 @@ func (x *Error) GetFrames() string {
 	return ""
 }
 
+func (x *Error) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
 var File_error_proto protoreflect.FileDescriptor
 
 const file_error_proto_rawDesc = "" +
 	"\n" +
-	"\verror.proto\x12\tfletch.v1\"\x8f\x01\n" +
+	"\verror.proto\x12\tfletch.v1\"\xa9\x01\n" +
 	"\x05Error\x12\x14\n" +
 	"\x05class\x18\x01 \x01(\rR\x05class\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\rR\x04kind\x12\x16\n" +
 	"\x06leader\x18\x04 \x01(\tR\x06leader\x12\x12\n" +
 	"\x04lost\x18\x05 \x03(\tR\x04lost\x12\x16\n" +
-	"\x06frames\x18\x06 \x01(\tR\x06framesB\fZ\n" +
+	"\x06frames\x18\x06 \x01(\tR\x06frames\x12\x18\n" +
+	"\asubject\x18\a \x01(\tR\asubjectB\fZ\n" +
 	"fletch/apib\x06proto3"
 
 var (

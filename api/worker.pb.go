@@ -26,7 +26,7 @@ type WorkerMessage struct {
 	// Types that are valid to be assigned to Message:
 	//
 	//	*WorkerMessage_Hello
-	//	*WorkerMessage_Status
+	//	*WorkerMessage_Heartbeat
 	Message       isWorkerMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,10 +78,10 @@ func (x *WorkerMessage) GetHello() *Hello {
 	return nil
 }
 
-func (x *WorkerMessage) GetStatus() *Status {
+func (x *WorkerMessage) GetHeartbeat() *Heartbeat {
 	if x != nil {
-		if x, ok := x.Message.(*WorkerMessage_Status); ok {
-			return x.Status
+		if x, ok := x.Message.(*WorkerMessage_Heartbeat); ok {
+			return x.Heartbeat
 		}
 	}
 	return nil
@@ -95,13 +95,13 @@ type WorkerMessage_Hello struct {
 	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3,oneof"`
 }
 
-type WorkerMessage_Status struct {
-	Status *Status `protobuf:"bytes,2,opt,name=status,proto3,oneof"`
+type WorkerMessage_Heartbeat struct {
+	Heartbeat *Heartbeat `protobuf:"bytes,2,opt,name=heartbeat,proto3,oneof"`
 }
 
 func (*WorkerMessage_Hello) isWorkerMessage_Message() {}
 
-func (*WorkerMessage_Status) isWorkerMessage_Message() {}
+func (*WorkerMessage_Heartbeat) isWorkerMessage_Message() {}
 
 // Hello introduces a worker, with what it still has of earlier orders.
 type Hello struct {
@@ -228,8 +228,8 @@ func (x *Hello) GetEpoch() uint64 {
 	return 0
 }
 
-// Status is a heartbeat, and news since the last one. Ended attempts are repeated until the master has said Done.
-type Status struct {
+// Heartbeat says that a worker is there, and its news since the last one. Ended attempts are repeated until the master has said Done.
+type Heartbeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ended         []*AttemptEnded        `protobuf:"bytes,1,rep,name=ended,proto3" json:"ended,omitempty"`
 	Progress      []*AttemptProgress     `protobuf:"bytes,2,rep,name=progress,proto3" json:"progress,omitempty"`
@@ -238,20 +238,20 @@ type Status struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Status) Reset() {
-	*x = Status{}
+func (x *Heartbeat) Reset() {
+	*x = Heartbeat{}
 	mi := &file_worker_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Status) String() string {
+func (x *Heartbeat) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Status) ProtoMessage() {}
+func (*Heartbeat) ProtoMessage() {}
 
-func (x *Status) ProtoReflect() protoreflect.Message {
+func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 	mi := &file_worker_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -263,26 +263,26 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Status.ProtoReflect.Descriptor instead.
-func (*Status) Descriptor() ([]byte, []int) {
+// Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
+func (*Heartbeat) Descriptor() ([]byte, []int) {
 	return file_worker_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *Status) GetEnded() []*AttemptEnded {
+func (x *Heartbeat) GetEnded() []*AttemptEnded {
 	if x != nil {
 		return x.Ended
 	}
 	return nil
 }
 
-func (x *Status) GetProgress() []*AttemptProgress {
+func (x *Heartbeat) GetProgress() []*AttemptProgress {
 	if x != nil {
 		return x.Progress
 	}
 	return nil
 }
 
-func (x *Status) GetResidentBytes() int64 {
+func (x *Heartbeat) GetResidentBytes() int64 {
 	if x != nil {
 		return x.ResidentBytes
 	}
@@ -457,7 +457,7 @@ type Welcome struct {
 	Cluster         string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Term            uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
 	Epoch           uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	HeartbeatMillis int64                  `protobuf:"varint,4,opt,name=heartbeat_millis,json=heartbeatMillis,proto3" json:"heartbeat_millis,omitempty"` // how often to send a Status
+	HeartbeatMillis int64                  `protobuf:"varint,4,opt,name=heartbeat_millis,json=heartbeatMillis,proto3" json:"heartbeat_millis,omitempty"` // how often to send a Heartbeat
 	SilenceMillis   int64                  `protobuf:"varint,5,opt,name=silence_millis,json=silenceMillis,proto3" json:"silence_millis,omitempty"`       // after how long without a message either side gives the other up
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -920,10 +920,10 @@ var File_worker_proto protoreflect.FileDescriptor
 
 const file_worker_proto_rawDesc = "" +
 	"\n" +
-	"\fworker.proto\x12\tfletch.v1\x1a\rattempt.proto\x1a\vgraph.proto\"q\n" +
+	"\fworker.proto\x12\tfletch.v1\x1a\rattempt.proto\x1a\vgraph.proto\"z\n" +
 	"\rWorkerMessage\x12(\n" +
-	"\x05hello\x18\x01 \x01(\v2\x10.fletch.v1.HelloH\x00R\x05hello\x12+\n" +
-	"\x06status\x18\x02 \x01(\v2\x11.fletch.v1.StatusH\x00R\x06statusB\t\n" +
+	"\x05hello\x18\x01 \x01(\v2\x10.fletch.v1.HelloH\x00R\x05hello\x124\n" +
+	"\theartbeat\x18\x02 \x01(\v2\x14.fletch.v1.HeartbeatH\x00R\theartbeatB\t\n" +
 	"\amessage\"\x96\x02\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
@@ -937,8 +937,8 @@ const file_worker_proto_rawDesc = "" +
 	"\arunning\x18\t \x03(\tR\arunning\x12\x12\n" +
 	"\x04jobs\x18\n" +
 	" \x03(\tR\x04jobs\x12\x14\n" +
-	"\x05epoch\x18\v \x01(\x04R\x05epoch\"\x96\x01\n" +
-	"\x06Status\x12-\n" +
+	"\x05epoch\x18\v \x01(\x04R\x05epoch\"\x99\x01\n" +
+	"\tHeartbeat\x12-\n" +
 	"\x05ended\x18\x01 \x03(\v2\x17.fletch.v1.AttemptEndedR\x05ended\x126\n" +
 	"\bprogress\x18\x02 \x03(\v2\x1a.fletch.v1.AttemptProgressR\bprogress\x12%\n" +
 	"\x0eresident_bytes\x18\x03 \x01(\x03R\rresidentBytes\"\xde\x02\n" +
@@ -1005,7 +1005,7 @@ var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_worker_proto_goTypes = []any{
 	(*WorkerMessage)(nil),   // 0: fletch.v1.WorkerMessage
 	(*Hello)(nil),           // 1: fletch.v1.Hello
-	(*Status)(nil),          // 2: fletch.v1.Status
+	(*Heartbeat)(nil),       // 2: fletch.v1.Heartbeat
 	(*MasterMessage)(nil),   // 3: fletch.v1.MasterMessage
 	(*Welcome)(nil),         // 4: fletch.v1.Welcome
 	(*JobOrder)(nil),        // 5: fletch.v1.JobOrder
@@ -1022,9 +1022,9 @@ var file_worker_proto_goTypes = []any{
 }
 var file_worker_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.WorkerMessage.hello:type_name -> fletch.v1.Hello
-	2,  // 1: fletch.v1.WorkerMessage.status:type_name -> fletch.v1.Status
-	11, // 2: fletch.v1.Status.ended:type_name -> fletch.v1.AttemptEnded
-	12, // 3: fletch.v1.Status.progress:type_name -> fletch.v1.AttemptProgress
+	2,  // 1: fletch.v1.WorkerMessage.heartbeat:type_name -> fletch.v1.Heartbeat
+	11, // 2: fletch.v1.Heartbeat.ended:type_name -> fletch.v1.AttemptEnded
+	12, // 3: fletch.v1.Heartbeat.progress:type_name -> fletch.v1.AttemptProgress
 	4,  // 4: fletch.v1.MasterMessage.welcome:type_name -> fletch.v1.Welcome
 	5,  // 5: fletch.v1.MasterMessage.job:type_name -> fletch.v1.JobOrder
 	6,  // 6: fletch.v1.MasterMessage.producers:type_name -> fletch.v1.ProducersOrder
@@ -1053,7 +1053,7 @@ func file_worker_proto_init() {
 	file_graph_proto_init()
 	file_worker_proto_msgTypes[0].OneofWrappers = []any{
 		(*WorkerMessage_Hello)(nil),
-		(*WorkerMessage_Status)(nil),
+		(*WorkerMessage_Heartbeat)(nil),
 	}
 	file_worker_proto_msgTypes[3].OneofWrappers = []any{
 		(*MasterMessage_Welcome)(nil),
