@@ -51,7 +51,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 		CustomAppHelpTemplate:     appHelp,
 		Writer:                    stdout,
 		ErrWriter:                 stderr,
-		Commands:                  []*cli.Command{runCommand(), versionCommand(), completionCommand(), helpCommand()},
+		Commands:                  []*cli.Command{runCommand(), executorCommand(), versionCommand(), completionCommand(), helpCommand()},
 		Flags:                     []cli.Flag{cli.HelpFlag},
 		Suggest:                   true,
 		EnableBashCompletion:      true,
