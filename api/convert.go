@@ -73,7 +73,7 @@ func (c *checker) indexes(what string, list []int32, limit int) []int {
 	}
 	out := make([]int, len(list))
 	for i, n := range list {
-		out[i] = c.index(what, n, limit)
+		out[i] = c.index("one of the "+what, n, limit)
 	}
 	return out
 }
