@@ -16,9 +16,9 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a job on this machine",
 		ArgsUsage: "[flags] JOB [job flags]",
-		Description: `JOB is the directory of a job's package. It is built, and runs in a process of its
-own. Flags before JOB are Fletch's and are listed here; those after it are the job's:
-fletch run JOB --help lists them.
+		Description: `JOB is the directory of a job's package, which is built, or a plugin that fletch build
+made, FILE.so. It runs in a process of its own. Flags before JOB are Fletch's and are
+listed here; those after it are the job's: fletch run JOB --help lists them.
 
 Each of Fletch's flags is a variable of the environment, too: FLETCH_MAX_LINE for
 --max-line. Progress and errors go to standard error. The exit code is 0 if the job
@@ -45,7 +45,7 @@ func runJob(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usagef("which job? Name its directory, as in fletch run ./examples/wordcount\n\nfletch run --help says more")
 	}
-	config := launch.Config{Package: c.Args().First(), Args: c.Args().Tail(), Stderr: c.App.ErrWriter}
+	config := launch.Config{Job: c.Args().First(), Args: c.Args().Tail(), Stderr: c.App.ErrWriter}
 	if err := settings(c, &config); err != nil {
 		return err
 	}

@@ -7,33 +7,35 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fletch/plugins/source"
 )
 
-// program is a job's program in the cache:
+// program is what the child runs: of a package, the program in the cache,
 //
 //	<user's cache>/fletch/jobs/<hash of the package's directory>/lock
 //	<user's cache>/fletch/jobs/<hash of the package's directory>/<name>
 //
-// The lock is held from before the build until the program has started, so that what starts is what was built; later
-// builds replace the file and leave a running program alone.
+// whose lock is held from before the build until the program has started, so that what starts is what was built; later
+// builds replace the file and leave a running program alone. Of a plugin it is this program, as an executor.
 type program struct {
 	path string
+	name string   // for a person
+	args []string // that come before the job's
 	lock *os.File
 }
 
 // build builds the package. The program's lock is held until release, which the zero program may be asked for as well.
 func build(ctx context.Context, name string) (p program, err error) {
-	goTool, err := findGo()
+	tool, err := source.FindTool()
 	if err != nil {
 		return p, err
 	}
-	s, err := find(ctx, goTool, name)
+	s, err := source.Find(ctx, tool, name)
 	if err != nil {
 		return p, err
 	}
@@ -41,7 +43,7 @@ func build(ctx context.Context, name string) (p program, err error) {
 	if err != nil {
 		return p, fmt.Errorf("find a directory for built jobs: %w", err)
 	}
-	hash := sha256.Sum256([]byte(s.dir))
+	hash := sha256.Sum256([]byte(s.Dir))
 	dir := filepath.Join(cache, "fletch", "jobs", hex.EncodeToString(hash[:8]))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return p, fmt.Errorf("make a directory for the built job: %w", err)
@@ -49,14 +51,21 @@ func build(ctx context.Context, name string) (p program, err error) {
 	if p.lock, err = lock(ctx, filepath.Join(dir, "lock")); err != nil {
 		return p, err
 	}
-	p.path = filepath.Join(dir, filepath.Base(s.dir))
+	p.name = filepath.Base(s.Dir)
+	p.path = filepath.Join(dir, p.name)
 	if p.path == p.lock.Name() {
 		p.path += "-job"
 	}
-	if _, err := s.run(ctx, goTool, "build", "-o", p.path, s.pattern); err != nil {
-		return p, fmt.Errorf("%s does not compile\n\n%s", name, inTermsOf(name, s, err.Error()))
+	if _, err := tool.Run(ctx, s.WorkDir, "build", "-o", p.path, s.Pattern); err != nil {
+		return p, s.Failed(err)
 	}
 	return p, nil
+}
+
+// executor is this program as the one that runs a plugin: it loads the plugin in a process of its own, as code that is
+// loaded can't be unloaded.
+func executor(plugin string) program {
+	return program{path: "/proc/self/exe", name: "fletch", args: []string{"executor", "run", plugin, "--"}}
 }
 
 func (p program) release() error {
@@ -64,22 +73,6 @@ func (p program) release() error {
 		return nil
 	}
 	return p.lock.Close()
-}
-
-// errNoGo means that there is no go tool to build with.
-var errNoGo = errors.New("the go tool is needed to build a job, and is not in PATH: install Go from https://go.dev/dl")
-
-// findGo finds the go tool, also where Go is installed but not in PATH.
-func findGo() (string, error) {
-	if path, err := exec.LookPath("go"); err == nil {
-		return path, nil
-	}
-	for _, root := range []string{os.Getenv("GOROOT"), "/usr/local/go"} {
-		if path, err := exec.LookPath(filepath.Join(root, "bin", "go")); root != "" && err == nil {
-			return path, nil
-		}
-	}
-	return "", errNoGo
 }
 
 // lockPoll is how often a lock is tried that another process has; it has it for the length of a build.
@@ -105,14 +98,4 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 		case <-time.After(lockPoll):
 		}
 	}
-}
-
-var besideGo = regexp.MustCompile(`(?m)^(vet: )?\./`)
-
-// inTermsOf makes the files in the compiler's messages, which are relative to the package, relative to here.
-func inTermsOf(name string, s *source, messages string) string {
-	if s.workDir == "" {
-		return messages
-	}
-	return besideGo.ReplaceAllString(messages, "${1}"+filepath.Clean(name)+"/")
 }

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -39,8 +38,8 @@ func start(ctx context.Context, p program, config Config) (*child, error) {
 		return nil, errors.Join(fmt.Errorf("make a file for the job's status: %w", err), p.release())
 	}
 	status := os.NewFile(uintptr(fd), "status")
-	c := &child{cmd: exec.CommandContext(context.WithoutCancel(ctx), p.path, config.Args...), status: status, config: config.Local, ended: make(chan error, 1)}
-	c.cmd.Args[0] = filepath.Base(p.path)
+	c := &child{cmd: exec.CommandContext(context.WithoutCancel(ctx), p.path, append(p.args, config.Args...)...), status: status, config: config.Local, ended: make(chan error, 1)}
+	c.cmd.Args[0] = p.name
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	c.cmd.ExtraFiles = []*os.File{status}
 	c.cmd.Env = append(append(os.Environ(), config.Env...), local.StatusEnv+"="+strconv.Itoa(statusFD))
