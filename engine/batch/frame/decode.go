@@ -14,20 +14,38 @@ import (
 // Decode verifies b, which is exactly one frame, and returns its record. The record's columns are views of b: the
 // caller must never change or reuse it. Offsets in an error count from the start of b.
 func Decode(b []byte, schema *arrow.Schema) (arrow.Record, error) {
-	h, err := parseHeader(b, 0)
+	h, payload, err := split(b)
 	if err != nil {
 		return nil, err
+	}
+	return h.decode(payload, 0, schema)
+}
+
+// Verify checks that b is exactly one frame, as it was written. It needs no schema and looks at no column.
+func Verify(b []byte) error {
+	h, payload, err := split(b)
+	if err != nil {
+		return err
+	}
+	return h.verify(payload, 0)
+}
+
+// split returns the header and the payload of b, which is exactly one frame.
+func split(b []byte) (header, []byte, error) {
+	h, err := parseHeader(b, 0)
+	if err != nil {
+		return header{}, nil, err
 	}
 	payload := b[HeaderBytes:]
 	switch {
 	case h.kind != kindBatch:
-		return nil, corrupt(0, "an end mark where a frame should be")
+		return header{}, nil, corrupt(0, "an end mark where a frame should be")
 	case len(payload) < h.length:
-		return nil, cut(0, "payload")
+		return header{}, nil, cut(0, "payload")
 	case len(payload) > h.length:
-		return nil, corrupt(int64(HeaderBytes+h.length), "more bytes than the frame has")
+		return header{}, nil, corrupt(int64(HeaderBytes+h.length), "more bytes than the frame has")
 	}
-	return h.decode(payload, 0, schema)
+	return h, payload, nil
 }
 
 // decode verifies payload and builds the record over it. The payload stands at offset of the stream.

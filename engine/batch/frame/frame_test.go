@@ -216,6 +216,19 @@ func TestDecodeWantsOneWholeFrame(t *testing.T) {
 		if _, err := frame.Decode(damaged, everything); !errors.Is(err, frame.ErrCorrupt) {
 			t.Errorf("decode of %d bytes: error is %v, want ErrCorrupt", len(damaged), err)
 		}
+		if err := frame.Verify(damaged); !errors.Is(err, frame.ErrCorrupt) {
+			t.Errorf("verify of %d bytes: error is %v, want ErrCorrupt", len(damaged), err)
+		}
+	}
+	for i := range b {
+		damaged := bytes.Clone(b)
+		damaged[i] ^= 1
+		if err := frame.Verify(damaged); !errors.Is(err, frame.ErrCorrupt) {
+			t.Errorf("byte %d flipped: verify gives %v, want ErrCorrupt", i, err)
+		}
+	}
+	if err := frame.Verify(b); err != nil {
+		t.Errorf("verify: %v", err)
 	}
 	for _, damaged := range [][]byte{nil, b, frame.AppendEnd(nil, 1, 2)[:frame.EndBytes-1], frame.AppendEnd(nil, 1, 3), frame.AppendEnd(nil, 2, 2)} {
 		if err := frame.CheckEnd(damaged, 1, 2); !errors.Is(err, frame.ErrCorrupt) {
