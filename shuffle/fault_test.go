@@ -51,7 +51,7 @@ func (d *damaged) read(b []byte) error {
 	if err := errors.Join(os.Remove(d.path), os.WriteFile(d.path, b, 0o600)); err != nil {
 		return err
 	}
-	d.store.output("a").index.Store(nil)
+	d.store.output("a").file.index.Store(nil)
 	return d.sched.run(func(c *coro.Coroutine) error {
 		for p := range damagedPartitions {
 			got, err := read(c, d.store, []string{"a"}, p, p+1)
@@ -234,7 +234,7 @@ func TestFailingWrites(t *testing.T) {
 	if err := attempt(); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(s.output("a").path)
+	info, err := os.Stat(s.output("a").file.name)
 	if err == nil {
 		err = s.Remove("a")
 	}
@@ -305,7 +305,7 @@ func TestDamageOnTheWayIsReadAgain(t *testing.T) {
 				return len(b), nil
 			}}, err
 		}
-		d.store.output("a").index.Store(nil)
+		d.store.output("a").file.index.Store(nil)
 		err := d.sched.run(func(c *coro.Coroutine) error {
 			_, err := read(c, d.store, []string{"a"}, 0, damagedPartitions)
 			return err

@@ -1,80 +1,170 @@
 package shuffle
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"sync"
+	"sync/atomic"
 )
 
-// writeBytes is what small frames are collected to before they are written.
-const writeBytes = 256 << 10
-
-// dataFile is the file of one attempt while it is written. Its methods run on I/O goroutines, one call at a time.
-type dataFile struct {
-	files     files
-	temporary string
-	final     string
-	f         io.WriteCloser // nil before the first append
-	w         *bufio.Writer
-	size      int64 // of what append has taken
+// File is a committed output in a file. One that has a path is open only while something is read; one without, a memfd,
+// stays open. A File may be used from anywhere; its methods block.
+type File struct {
+	attempt string
+	name    string   // for messages: the path, or what stands for it
+	memfd   *os.File // nil for a file with a path
+	files   *files
+	reading sync.Mutex            // the index, so that many who need it read it once
+	index   atomic.Pointer[index] // once somebody has read it
 }
 
-// append appends chunks and hands them to the operating system. The file is made by the first call.
-func (d *dataFile) append(chunks [][]byte) error {
-	if d.f == nil {
-		f, err := d.files.create(d.temporary)
-		if err != nil {
-			return err
-		}
-		d.f, d.w = f, bufio.NewWriterSize(f, writeBytes)
-	}
-	for _, c := range chunks {
-		n, err := d.w.Write(c)
-		d.size += int64(n)
-		if err != nil {
-			return err
-		}
-	}
-	return d.w.Flush()
+// FileName returns the name of an attempt's committed file in Config.Dir.
+func FileName(attempt string) string { return attempt + ".shuffle" }
+
+// FileAt returns the output of an attempt at path.
+func FileAt(attempt, path string) *File { return &File{attempt: attempt, name: path, files: &osFiles} }
+
+// FileIn returns the output of an attempt in f, and owns f.
+func FileIn(attempt string, f *os.File) *File {
+	return &File{attempt: attempt, name: "the memory of attempt " + attempt, memfd: f, files: &osFiles}
 }
 
-// commit appends the file's tail and gives it its final name. There is no sync: after a crash of the machine the output
-// is as lost as the process that would have served it, and a torn file does not verify.
-func (d *dataFile) commit(tail []byte) error {
-	if err := d.append([][]byte{tail}); err != nil {
+// files is where outputs go, for tests to break.
+type files struct {
+	create func(path string) (io.WriteCloser, error)
+	open   func(path string) (readableFile, error)
+}
+
+type readableFile interface {
+	io.ReaderAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+}
+
+var osFiles = files{
+	create: func(path string) (io.WriteCloser, error) {
+		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	},
+	open: func(path string) (readableFile, error) { return os.Open(path) },
+}
+
+// open opens the file to read at offsets.
+func (f *File) open() (readableFile, error) {
+	if f.memfd != nil {
+		return keptOpen{f.memfd}, nil
+	}
+	return f.files.open(f.name)
+}
+
+// keptOpen is a file that outlives its use.
+type keptOpen struct{ *os.File }
+
+func (keptOpen) Close() error { return nil }
+
+// Open returns the file with a position of its own.
+func (f *File) Open() (*os.File, error) {
+	if f.memfd == nil {
+		return os.Open(f.name)
+	}
+	raw, err := f.memfd.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var again *os.File
+	control := raw.Control(func(fd uintptr) { again, err = os.Open(fmt.Sprintf("/proc/self/fd/%d", fd)) })
+	return again, errors.Join(control, err)
+}
+
+// ReadAt fills b from offset on.
+func (f *File) ReadAt(b []byte, offset int64) error {
+	r, err := f.open()
+	if err != nil {
 		return err
 	}
-	f := d.f
-	d.f = closedFile{}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("close %s: %w", d.temporary, err)
-	}
-	return os.Rename(d.temporary, d.final)
+	defer r.Close()
+	return readFull(r, b, offset)
 }
 
-// remove closes and deletes the file, whichever name it has by now.
-func (d *dataFile) remove() error {
-	if d.f == nil {
-		return nil
+// Remove closes the file and, if it has a path, deletes it.
+func (f *File) Remove() error {
+	if f.memfd != nil {
+		return f.memfd.Close()
 	}
-	d.f.Close() //nolint:errcheck // its error says nothing about a file that is thrown away
-	d.f = closedFile{}
-	for _, path := range []string{d.temporary, d.final} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	if err := os.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
 
-// closedFile stands for a file after its end.
-type closedFile struct{}
+// release lets go of the file and leaves its bytes where they are.
+func (f *File) release() error {
+	if f.memfd != nil {
+		return f.memfd.Close()
+	}
+	return nil
+}
 
-func (closedFile) Write([]byte) (int, error) { return 0, fs.ErrClosed }
-func (closedFile) Close() error              { return nil }
+// loadIndex returns the index. The first call reads and verifies it.
+func (f *File) loadIndex() (*index, error) {
+	if x := f.index.Load(); x != nil {
+		return x, nil
+	}
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	if x := f.index.Load(); x != nil {
+		return x, nil
+	}
+	x, err := f.readIndex()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	if x.attempt != f.attempt {
+		return nil, fmt.Errorf("%s: %w: it is attempt %q's", f.name, errIndex, x.attempt)
+	}
+	f.index.Store(x)
+	return x, nil
+}
 
-// FileName returns the name of an attempt's committed file in Config.Dir.
-func FileName(attempt string) string { return attempt + ".shuffle" }
+func (f *File) readIndex() (*index, error) {
+	r, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	info, err := r.Stat()
+	if err != nil {
+		return nil, err
+	}
+	size := info.Size()
+	if size < footerBytes {
+		return nil, fmt.Errorf("%w: a file of %d bytes", errIndex, size)
+	}
+	last := make([]byte, footerBytes)
+	if err := readFull(r, last, size-footerBytes); err != nil {
+		return nil, err
+	}
+	foot, err := parseFooter(last, size)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, foot.length)
+	if err := readFull(r, b, foot.offset); err != nil {
+		return nil, err
+	}
+	return parseIndex(b, foot)
+}
+
+// readFull fills b from offset on; a file that ends before is io.ErrUnexpectedEOF.
+func readFull(f io.ReaderAt, b []byte, offset int64) error {
+	n, err := f.ReadAt(b, offset)
+	if n == len(b) {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("read %d bytes at %d, got %d: %w", len(b), offset, n, err)
+}

@@ -13,7 +13,7 @@ const pieceBytes = 1 << 20
 // fileBlock is what is left to read of a block in a file. The file is open only while a piece is read, so that a Reader
 // may be left alone at any moment.
 type fileBlock struct {
-	out       *output
+	file      *File
 	partition int
 	rows      int64    // of the whole block
 	extents   []extent // the first of them is under way
@@ -21,8 +21,8 @@ type fileBlock struct {
 	offset    int64    // of that frame
 }
 
-func newFileBlock(out *output, partition int, extents []extent) *fileBlock {
-	b := &fileBlock{out: out, partition: partition, extents: extents, offset: extents[0].offset}
+func newFileBlock(file *File, partition int, extents []extent) *fileBlock {
+	b := &fileBlock{file: file, partition: partition, extents: extents, offset: extents[0].offset}
 	for _, e := range extents {
 		b.rows += e.rows
 	}
@@ -64,8 +64,8 @@ func (b *fileBlock) take() (runs []run, length int) {
 }
 
 // read reads the next piece into fresh memory and checks the end marks in it.
-func (b *fileBlock) read(files files) ([]located, error) {
-	f, err := files.open(b.out.path)
+func (b *fileBlock) read() ([]located, error) {
+	f, err := b.file.open()
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (b *fileBlock) read(files files) ([]located, error) {
 	var frames []located
 	for _, r := range runs {
 		if err := readFull(f, buffer[:r.length], r.offset); err != nil {
-			return nil, fmt.Errorf("%s: %w", b.out.path, err)
+			return nil, fmt.Errorf("%s: %w", b.file.name, err)
 		}
 		offset := r.offset
 		for _, n := range r.frames {
@@ -85,7 +85,7 @@ func (b *fileBlock) read(files files) ([]located, error) {
 		}
 		if r.end != nil {
 			if err := checkEnd(f, r.end, buffer[:frame.EndBytes], offset); err != nil {
-				return nil, fmt.Errorf("%s: end mark at byte %d: %w", b.out.path, offset, err)
+				return nil, fmt.Errorf("%s: end mark at byte %d: %w", b.file.name, offset, err)
 			}
 			buffer = buffer[frame.EndBytes:]
 		}
@@ -102,15 +102,4 @@ func checkEnd(f io.ReaderAt, e *extent, mark []byte, offset int64) error {
 		return err
 	}
 	return frame.CheckEnd(mark, int64(len(e.frames)), e.rows)
-}
-
-// readAgain reads n bytes of a file at offset into fresh memory.
-func readAgain(files files, path string, offset int64, n int) ([]byte, error) {
-	f, err := files.open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b := make([]byte, n)
-	return b, readFull(f, b, offset)
 }

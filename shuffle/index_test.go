@@ -12,11 +12,11 @@ import (
 
 func TestIndexRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		x := &index{attempt: rapid.StringN(0, 20, -1).Draw(t, "attempt"), exchanges: []exchangeIndex{}}
+		x := &layout{attempt: rapid.StringN(0, 20, -1).Draw(t, "attempt")}
 		offset := int64(0)
-		for range rapid.IntRange(0, 3).Draw(t, "exchanges") {
-			e := exchangeIndex{exchange: rapid.IntRange(0, 1000).Draw(t, "exchange"), partitions: [][]extent{}}
-			for range rapid.IntRange(0, 4).Draw(t, "partitions") {
+		for i := range rapid.IntRange(0, 3).Draw(t, "exchanges") {
+			e := exchangeLayout{exchange: 1000*i + rapid.IntRange(0, 999).Draw(t, "exchange")}
+			for range rapid.IntRange(0, 2*markEvery+1).Draw(t, "partitions") {
 				var extents []extent
 				for range rapid.IntRange(0, 3).Draw(t, "extents") {
 					e := extent{offset: offset, rows: rapid.Int64Range(0, 1<<40).Draw(t, "rows")}
@@ -39,15 +39,27 @@ func TestIndexRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !reflect.DeepEqual(got, x) {
-			t.Fatalf("parsed %+v, written was %+v", got, x)
+		if got.attempt != x.attempt || len(got.exchanges) != len(x.exchanges) {
+			t.Fatalf("parsed attempt %q with %d exchanges, written was %+v", got.attempt, len(got.exchanges), x)
+		}
+		for _, e := range x.exchanges {
+			for p, want := range e.partitions {
+				if extents, err := got.partition(e.exchange, p); err != nil || !reflect.DeepEqual(extents, want) {
+					t.Fatalf("partition %d of exchange %d has extents %+v, error %v; written were %+v", p, e.exchange, extents, err, want)
+				}
+			}
+			for _, p := range []int{-1, len(e.partitions)} {
+				if _, err := got.partition(e.exchange, p); !errors.Is(err, errNoBlock) {
+					t.Fatalf("partition %d of %d gives error %v", p, len(e.partitions), err)
+				}
+			}
 		}
 	})
 }
 
 // FuzzIndex parses damaged indexes whose checksum agrees. What comes out lies within the file, for memory in proportion.
 func FuzzIndex(f *testing.F) {
-	x := index{attempt: "a", exchanges: []exchangeIndex{{exchange: 1, partitions: [][]extent{
+	x := layout{attempt: "a", exchanges: []exchangeLayout{{exchange: 1, partitions: [][]extent{
 		nil, {{offset: 0, rows: 3, frames: []uint32{64, 128}}, {offset: 400, rows: 1, frames: []uint32{64}}},
 	}}}}
 	f.Add(x.appendTo(nil, 1000))
@@ -66,7 +78,11 @@ func FuzzIndex(f *testing.F) {
 			return
 		}
 		for _, e := range x.exchanges {
-			for _, extents := range e.partitions {
+			for p := range e.partitions {
+				extents, err := x.partition(e.exchange, p)
+				if err != nil {
+					continue // of an exchange that is there twice, the first counts
+				}
 				for _, e := range extents {
 					if e.offset < 0 || e.length() > size || e.offset+e.length() > size || len(e.frames) == 0 {
 						t.Fatalf("extent %+v in a file of %d bytes", e, size)

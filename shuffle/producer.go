@@ -45,3 +45,14 @@ func (e *GoneError) Error() string {
 type RefusedError struct{ Reason string }
 
 func (e *RefusedError) Error() string { return "refused: " + e.Reason }
+
+// noFetcher is the Fetcher of a Store that has none.
+type noFetcher struct{}
+
+var errNoFetcher = &RefusedError{Reason: "this process reads no outputs of other workers"}
+
+func (noFetcher) Fetch(context.Context, string, Query) (io.ReadCloser, int64, error) {
+	return nil, 0, errNoFetcher
+}
+
+func (noFetcher) Verify(context.Context, string, int, int, string) error { return errNoFetcher }

@@ -11,12 +11,14 @@ import (
 )
 
 // Reader reads blocks of one exchange, those of one partition after those of the one before. While its caller works on
-// a piece of a file, the next piece is on its way. It belongs to one coroutine.
+// a piece of a file, the next piece is on its way, and so are pieces from several other workers. It belongs to one
+// coroutine.
 type Reader struct {
 	c      *coro.Coroutine
 	schema *arrow.Schema
 	walk   walker              // what moves in it belongs to ahead while that is not nil
 	ahead  *coro.Future[piece] // the call of walk.next that is under way
+	remote *remote             // nil if this machine has all
 	piece  piece               // its frames are what is left of it
 	rows   int64               // read of the current block
 	err    error               // sticky
@@ -32,7 +34,9 @@ func (r *Reader) Next() (arrow.Record, error) {
 		return nil, r.err
 	}
 	rec, err := r.next()
-	r.err = err
+	if r.err = err; err != nil {
+		r.end()
+	}
 	return rec, err
 }
 
@@ -64,6 +68,16 @@ func (r *Reader) next() (arrow.Record, error) {
 // fetch returns the next piece and sends for the one behind it.
 func (r *Reader) fetch() (piece, error) {
 	if r.ahead == nil {
+		if producer, ok := r.walk.at(); ok && producer.Worker != "" {
+			return r.fetchRemote(producer.Worker)
+		} else if ok {
+			if err := r.walk.store.find(r.c, producer.Attempt); err != nil {
+				return piece{}, err
+			}
+		}
+		if r.remote != nil {
+			r.remote.ahead(0)
+		}
 		if !r.walk.needsIO() {
 			return r.walk.next()
 		}
@@ -80,25 +94,40 @@ func (r *Reader) fetch() (piece, error) {
 	return p, nil
 }
 
+func (r *Reader) fetchRemote(worker string) (piece, error) {
+	p, err := r.remote.next(worker)
+	if err != nil {
+		return piece{}, err
+	}
+	if p.last {
+		r.walk.step()
+	}
+	return p, nil
+}
+
 // decode verifies and decodes a frame. One that is damaged in a file is read once more: what was wrong with the memory
-// or the way may be right by then, what is wrong on the disk stays so.
+// or the way may be right by then, what is wrong on the disk stays so. Likewise one from another worker.
 func (r *Reader) decode(f located) (arrow.Record, error) {
 	rec, err := frame.Decode(f.bytes, r.schema)
 	if err == nil {
 		return rec, nil
 	}
 	p := r.piece
-	if p.path == "" {
+	switch {
+	case p.from != nil:
+		return r.remote.decodeAgain(p, f, r.schema)
+	case p.file == nil:
 		return nil, r.walk.lost(p, err)
 	}
 	return coro.Await(r.c, coro.Go(r.c, func() (arrow.Record, error) {
 		var rec arrow.Record
-		b, err := readAgain(r.walk.store.files, p.path, f.offset, len(f.bytes))
+		b := make([]byte, len(f.bytes))
+		err := p.file.ReadAt(b, f.offset)
 		if err == nil {
 			rec, err = frame.Decode(b, r.schema)
 		}
 		if err != nil {
-			return nil, r.walk.lost(p, fmt.Errorf("%s: frame at byte %d, read twice: %w", p.path, f.offset, err))
+			return nil, r.walk.lost(p, fmt.Errorf("%s: frame at byte %d, read twice: %w", p.file.name, f.offset, err))
 		}
 		return rec, nil
 	}))
@@ -107,6 +136,14 @@ func (r *Reader) decode(f located) (arrow.Record, error) {
 // Close ends the Reader. What it has under way ends by itself and holds nothing.
 func (r *Reader) Close() error {
 	r.err = errReaderClosed
-	r.piece = piece{}
+	r.end()
 	return nil
+}
+
+// end lets go of what is not needed any more.
+func (r *Reader) end() {
+	r.piece = piece{}
+	if r.remote != nil {
+		r.remote.close()
+	}
 }

@@ -3,7 +3,6 @@ package shuffle
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,70 +14,14 @@ import (
 	"fletch/engine/coro"
 )
 
-// Config sets a Store up.
-type Config struct {
-	// Dir is where attempts write what memory does not hold. It is made if it is missing.
-	Dir string
-	// MemoryBytes bounds the encoded frames in memory, of all outputs and writers together. Zero: all go to Dir.
-	MemoryBytes int64
-	// BufferBytes bounds the memory in which one writer collects rows before it encodes them. Default: 8 MiB.
-	BufferBytes int64
-	// FrameBytes is the size at which a partition's rows become a frame. Default: so that the partitions of an exchange
-	// fill a quarter of BufferBytes, but between 64 KiB and 1 MiB. More would not pay: what is scattered into should
-	// stay in the processor's cache, and beyond 64 KiB a frame's own cost is below 2 ns a row.
-	FrameBytes int
-
-	// Durable has committed outputs outlive the Store and its process: none stays in the process's memory. MemoryBytes
-	// bounds the frames that are not yet committed.
-	Durable bool
-	// Place, if set, returns an empty file for the output of an attempt, of so many bytes, or nil if the output should go
-	// to a file in Dir. It serves Durable outputs. It runs on the attempt's coroutine; the Store owns the file.
-	Place func(c *coro.Coroutine, attempt string, bytes int64) (*os.File, error)
-	// Find, if set, returns the file of an output on this machine that this Store has not written, or nil if it lies in
-	// Dir, or nowhere. It runs on the reading coroutine; the Store owns the file.
-	Find func(c *coro.Coroutine, attempt string) (*os.File, error)
-	// Fetch reads outputs of other workers. Without it they count as refused.
-	Fetch Fetcher
-}
-
-const (
-	defaultBufferBytes = 8 << 20
-	minFrameBytes      = 64 << 10
-	maxFrameBytes      = 1 << 20
-)
-
-func (c *Config) setDefaults() {
-	if c.BufferBytes == 0 {
-		c.BufferBytes = defaultBufferBytes
-	}
-}
-
-func (c *Config) validate() error {
-	var errs []error
-	if c.Dir == "" {
-		errs = append(errs, errors.New("shuffle: Dir is missing"))
-	}
-	if c.MemoryBytes < 0 || c.BufferBytes < 0 || c.FrameBytes < 0 {
-		errs = append(errs, errors.New("shuffle: MemoryBytes, BufferBytes and FrameBytes must not be negative"))
-	}
-	return errors.Join(errs...)
-}
-
-// frameBytes returns the size of a frame of an exchange with so many partitions.
-func (c *Config) frameBytes(partitions int) int64 {
-	if c.FrameBytes > 0 {
-		return int64(c.FrameBytes)
-	}
-	return min(max(c.BufferBytes/int64(4*partitions), minFrameBytes), maxFrameBytes)
-}
-
 // errClosed means that the Store has been closed.
 var errClosed = errors.New("shuffle store is closed")
 
 // Store holds the shuffle outputs of one process.
 type Store struct {
 	config  Config
-	budget  budget
+	budget  budget // of frames in memory
+	ahead   budget // of what Readers fetch before they need it
 	files   files
 	madeDir bool
 
@@ -90,25 +33,6 @@ type Store struct {
 	}
 }
 
-// files is where outputs go, for tests to break.
-type files struct {
-	create func(path string) (io.WriteCloser, error)
-	open   func(path string) (readableFile, error)
-}
-
-type readableFile interface {
-	io.ReaderAt
-	io.Closer
-	Stat() (fs.FileInfo, error)
-}
-
-var osFiles = files{
-	create: func(path string) (io.WriteCloser, error) {
-		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	},
-	open: func(path string) (readableFile, error) { return os.Open(path) },
-}
-
 // NewStore returns an empty Store.
 func NewStore(config Config) (*Store, error) {
 	config.setDefaults()
@@ -116,7 +40,7 @@ func NewStore(config Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{config: config, files: osFiles}
-	s.budget.limit = config.MemoryBytes
+	s.budget.limit, s.ahead.limit = config.MemoryBytes, config.AheadBytes
 	s.mu.writers = map[string]*Writer{}
 	s.mu.outputs = map[string]*output{}
 	if _, err := os.Stat(config.Dir); errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +70,7 @@ func (s *Store) NewWriter(c *coro.Coroutine, attempt string) (*Writer, error) {
 		store:   s,
 		c:       c,
 		attempt: attempt,
-		file:    dataFile{files: s.files, temporary: final + ".tmp", final: final},
+		file:    draft{files: &s.files, temporary: final + ".tmp", final: final},
 	}
 	s.mu.writers[attempt] = w
 	return w, nil
@@ -155,14 +79,11 @@ func (s *Store) NewWriter(c *coro.Coroutine, attempt string) (*Writer, error) {
 // NewReader returns a Reader of the partitions lo to hi-1 of an exchange: for each of them, the blocks of the producers
 // in the given order.
 func (s *Store) NewReader(c *coro.Coroutine, producers []Producer, exchange int, schema *arrow.Schema, lo, hi int) *Reader {
-	attempts := make([]string, len(producers))
-	for i, p := range producers {
-		attempts[i] = p.Attempt
-	}
 	return &Reader{
 		c:      c,
 		schema: schema,
-		walk:   walker{store: s, attempts: attempts, exchange: exchange, partition: lo, hi: hi},
+		walk:   walker{store: s, producers: producers, exchange: exchange, partition: lo, hi: hi},
+		remote: newRemote(c, s, producers, exchange, lo, hi),
 	}
 }
 
@@ -185,11 +106,47 @@ func (s *Store) forget(w *Writer) {
 	delete(s.mu.writers, w.attempt)
 }
 
-// output returns a committed output, or nil.
+// fetcher returns what reads other workers' outputs.
+func (s *Store) fetcher() Fetcher {
+	if s.config.Fetch == nil {
+		return noFetcher{}
+	}
+	return s.config.Fetch
+}
+
+// fileAt returns the output of an attempt at path, as the Store opens files.
+func (s *Store) fileAt(attempt, path string) *File {
+	return &File{attempt: attempt, name: path, files: &s.files}
+}
+
+// output returns an output of this machine that the Store knows, or nil.
 func (s *Store) output(attempt string) *output {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mu.outputs[attempt]
+}
+
+// find looks for an output of this machine that another Store has written. If there is none, the output stays unknown.
+func (s *Store) find(c *coro.Coroutine, attempt string) error {
+	if !s.config.Durable || s.output(attempt) != nil {
+		return nil
+	}
+	f := s.fileAt(attempt, filepath.Join(s.config.Dir, FileName(attempt)))
+	if s.config.Find != nil {
+		switch memfd, err := s.config.Find(c, attempt); {
+		case err != nil:
+			return fmt.Errorf("find output of attempt %s: %w", attempt, err)
+		case memfd != nil:
+			f = FileIn(attempt, memfd)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closed || s.mu.outputs[attempt] != nil { // somebody else has found it meanwhile
+		return f.release()
+	}
+	s.mu.outputs[attempt] = &output{file: f}
+	return nil
 }
 
 // Remove deletes a committed attempt's output; one that is not there is no error. Readers that are at it fail with a
@@ -202,21 +159,23 @@ func (s *Store) Remove(attempt string) error {
 	if out == nil {
 		return nil
 	}
-	return s.drop(out)
+	return s.drop(out, (*File).Remove)
 }
 
-func (s *Store) drop(out *output) error {
+// drop gives back what out takes of memory; end is what becomes of its file.
+func (s *Store) drop(out *output, end func(*File) error) error {
 	s.budget.give(out.held)
-	if out.path == "" {
+	if out.file == nil {
 		return nil
 	}
-	if err := os.Remove(out.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := end(out.file); err != nil {
 		return fmt.Errorf("remove shuffle output: %w", err)
 	}
 	return nil
 }
 
-// Close removes everything that the Store has created. The coroutines of its Writers and Readers have to have ended.
+// Close removes everything that the Store has created, but for committed outputs if they are Durable. The coroutines of
+// its Writers and Readers have to have ended.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	writers, outputs := s.mu.writers, s.mu.outputs
@@ -228,10 +187,14 @@ func (s *Store) Close() error {
 		w.letGo()
 		errs = append(errs, w.file.remove())
 	}
-	for _, out := range outputs {
-		errs = append(errs, s.drop(out))
+	end := (*File).Remove
+	if s.config.Durable {
+		end = (*File).release
 	}
-	if s.madeDir {
+	for _, out := range outputs {
+		errs = append(errs, s.drop(out, end))
+	}
+	if s.madeDir && !s.config.Durable {
 		// It stays if somebody else has put something into it.
 		if err := os.Remove(s.config.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			errs = append(errs, fmt.Errorf("remove shuffle directory: %w", err))
@@ -239,31 +202,4 @@ func (s *Store) Close() error {
 		s.madeDir = false
 	}
 	return errors.Join(errs...)
-}
-
-// budget counts the bytes of the frames in memory.
-type budget struct {
-	limit int64
-	mu    struct {
-		sync.Mutex
-		used int64
-	}
-}
-
-// take takes n bytes, or refuses.
-func (b *budget) take(n int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.mu.used+n > b.limit {
-		return false
-	}
-	b.mu.used += n
-	return true
-}
-
-// give returns n bytes that were taken.
-func (b *budget) give(n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.mu.used -= n
 }

@@ -6,28 +6,45 @@ import "io"
 type piece struct {
 	attempt   string
 	partition int
-	path      string // empty for a block in memory
 	frames    []located
-	last      bool  // the block ends here
-	rows      int64 // of the whole block
+	last      bool    // the block ends here
+	rows      int64   // of the whole block
+	file      *File   // where it was read
+	from      *stream // where it was fetched from; nil for file and from: a block in memory
+	query     Query   // with which
 }
 
-// located is a frame and where it stands: the offset in its file.
+// located is a frame and where it stands: the offset in its file, or in the stream of its query.
 type located struct {
 	bytes  []byte
 	offset int64
 }
 
-// walker walks the blocks of a Reader in their order, a piece at a time. One goroutine at a time uses it: the
-// coroutine's runner, or an I/O goroutine that works ahead for it.
+// walker walks the blocks of a Reader in their order, a piece at a time, and reads those of this machine. One goroutine at
+// a time uses it: the coroutine's runner, or an I/O goroutine that works ahead for it.
 type walker struct {
 	store     *Store
-	attempts  []string
+	producers []Producer
 	exchange  int
 	partition int // of the next block
 	hi        int
-	attempt   int        // of the next block, an index of attempts
+	producer  int        // of the next block, an index of producers
 	rest      *fileBlock // of the current block, nil if nothing is left
+}
+
+// at returns the producer of the next piece, if there is one.
+func (w *walker) at() (Producer, bool) {
+	if w.rest != nil || w.done() {
+		return Producer{}, false
+	}
+	return w.producers[w.producer], true
+}
+
+// step goes on to the next block.
+func (w *walker) step() {
+	if w.producer++; w.producer == len(w.producers) {
+		w.producer, w.partition = 0, w.partition+1
+	}
 }
 
 // next returns the next piece, maybe without a frame, and io.EOF after the last. Errors are a LostError or the
@@ -39,16 +56,14 @@ func (w *walker) next() (piece, error) {
 	if w.done() {
 		return piece{}, io.EOF
 	}
-	p := piece{attempt: w.attempts[w.attempt], partition: w.partition, last: true}
-	if w.attempt++; w.attempt == len(w.attempts) {
-		w.attempt, w.partition = 0, w.partition+1
-	}
+	p := piece{attempt: w.producers[w.producer].Attempt, partition: w.partition, last: true}
+	w.step()
 	out := w.store.output(p.attempt)
 	switch {
 	case out == nil:
 		return piece{}, w.lost(p, errNoOutput)
-	case out.memory == nil:
-		return w.open(p, out)
+	case out.file != nil:
+		return w.open(p, out.file)
 	}
 	block, err := out.block(w.exchange, p.partition)
 	if err != nil {
@@ -67,18 +82,19 @@ func (w *walker) needsIO() bool {
 	if w.rest != nil {
 		return true
 	}
-	if w.done() {
+	p, ok := w.at()
+	if !ok || p.Worker != "" {
 		return false
 	}
-	out := w.store.output(w.attempts[w.attempt])
-	return out != nil && out.memory == nil
+	out := w.store.output(p.Attempt)
+	return out != nil && out.file != nil
 }
 
-func (w *walker) done() bool { return w.partition >= w.hi || len(w.attempts) == 0 }
+func (w *walker) done() bool { return w.partition >= w.hi || len(w.producers) == 0 }
 
 // open begins a block in a file and returns its first piece.
-func (w *walker) open(p piece, out *output) (piece, error) {
-	index, err := out.loadIndex(w.store.files)
+func (w *walker) open(p piece, file *File) (piece, error) {
+	index, err := file.loadIndex()
 	if err != nil {
 		return piece{}, w.lost(p, err)
 	}
@@ -89,16 +105,16 @@ func (w *walker) open(p piece, out *output) (piece, error) {
 	if len(extents) == 0 {
 		return p, nil
 	}
-	w.rest = newFileBlock(out, p.partition, extents)
+	w.rest = newFileBlock(file, p.partition, extents)
 	return w.read()
 }
 
 // read returns the next piece of the current block.
 func (w *walker) read() (piece, error) {
 	b := w.rest
-	p := piece{attempt: b.out.attempt, partition: b.partition, path: b.out.path, rows: b.rows}
+	p := piece{attempt: b.file.attempt, partition: b.partition, file: b.file, rows: b.rows}
 	var err error
-	if p.frames, err = b.read(w.store.files); err != nil {
+	if p.frames, err = b.read(); err != nil {
 		return piece{}, w.lost(p, err)
 	}
 	if p.last = len(b.extents) == 0; p.last {
@@ -107,4 +123,6 @@ func (w *walker) read() (piece, error) {
 	return p, nil
 }
 
-func (w *walker) lost(p piece, err error) error { return lost(p.attempt, w.exchange, p.partition, err) }
+func (w *walker) lost(p piece, err error) error {
+	return lost([]string{p.attempt}, w.exchange, p.partition, err)
+}

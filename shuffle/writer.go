@@ -29,7 +29,7 @@ type Writer struct {
 	c       *coro.Coroutine
 	attempt string
 	ports   []*Port
-	file    dataFile
+	file    draft
 	err     error // sticky
 
 	buffered int64  // the capacity of the builders of all ports
@@ -105,31 +105,57 @@ func (w *Writer) finish() (*output, error) {
 			w.free(&p.blocks[i])
 		}
 	}
-	if !w.spilled && len(w.arena) == 0 {
+	if !w.store.config.Durable && !w.spilled && len(w.arena) == 0 {
 		return w.inMemory(), nil
 	}
-	if err := w.spill(); err != nil {
+	chunks, end := w.segment()
+	chunks = append(chunks, w.layout().appendTo(nil, end))
+	if err := w.place(chunks); err != nil {
 		return nil, err
 	}
-	index := index{attempt: w.attempt}
+	if err := do(w.c, func() error { return w.file.commit(chunks) }); err != nil {
+		return nil, err
+	}
+	w.letGo()
+	if w.file.placed != nil {
+		return &output{file: FileIn(w.attempt, w.file.placed)}, nil
+	}
+	w.metrics.SpilledBytes = w.file.size
+	return &output{file: w.store.fileAt(w.attempt, w.file.final)}, nil
+}
+
+// place asks for memory that outlives the process, if the output is to and lies in no file yet.
+func (w *Writer) place(chunks [][]byte) error {
+	config := &w.store.config
+	if !config.Durable || config.Place == nil || w.spilled {
+		return nil
+	}
+	size := int64(0)
+	for _, c := range chunks {
+		size += int64(len(c))
+	}
+	f, err := config.Place(w.c, w.attempt, size)
+	if err == nil && f != nil {
+		w.file.place(f)
+	}
+	return err
+}
+
+func (w *Writer) layout() *layout {
+	l := &layout{attempt: w.attempt}
 	for _, p := range w.ports {
-		x := exchangeIndex{exchange: p.exchange}
+		x := exchangeLayout{exchange: p.exchange}
 		for i := range p.blocks {
 			x.partitions = append(x.partitions, p.blocks[i].extents)
 		}
-		index.exchanges = append(index.exchanges, x)
+		l.exchanges = append(l.exchanges, x)
 	}
-	tail := index.appendTo(nil, w.file.size)
-	if err := do(w.c, func() error { return w.file.commit(tail) }); err != nil {
-		return nil, err
-	}
-	w.metrics.SpilledBytes = w.file.size
-	return &output{attempt: w.attempt, path: w.file.final}, nil
+	return l
 }
 
 // inMemory returns the output of a Writer that spilled nothing. It takes over the budget that the Writer holds.
 func (w *Writer) inMemory() *output {
-	out := &output{attempt: w.attempt, held: w.held, memory: map[int][]memoryBlock{}}
+	out := &output{held: w.held, memory: map[int][]memoryBlock{}}
 	for _, p := range w.ports {
 		blocks := make([]memoryBlock, len(p.blocks))
 		for i := range blocks {
@@ -209,22 +235,7 @@ func (w *Writer) encode(p *Port, b *block) error {
 
 // spill writes all frames to the file, as one segment, and gives back the memory that they took.
 func (w *Writer) spill() error {
-	var chunks [][]byte
-	end := w.file.size
-	for _, p := range w.ports {
-		for i := range p.blocks {
-			b := &p.blocks[i]
-			if len(b.frames) == 0 {
-				continue
-			}
-			e := newExtent(end, b.frames, b.frameRows)
-			end += e.length()
-			chunks = append(chunks, b.frames...)
-			chunks = append(chunks, frame.AppendEnd(nil, int64(len(b.frames)), b.frameRows))
-			b.extents = append(b.extents, e)
-			b.frames, b.frameRows = nil, 0
-		}
-	}
+	chunks, _ := w.segment()
 	if len(chunks) == 0 {
 		return nil
 	}
@@ -239,6 +250,27 @@ func (w *Writer) spill() error {
 		w.arena = nil
 	}
 	return nil
+}
+
+// segment makes all frames extents behind what the file has already, and returns what is to be appended to it, and where
+// it then ends.
+func (w *Writer) segment() (chunks [][]byte, end int64) {
+	end = w.file.size
+	for _, p := range w.ports {
+		for i := range p.blocks {
+			b := &p.blocks[i]
+			if len(b.frames) == 0 {
+				continue
+			}
+			e := newExtent(end, b.frames, b.frameRows)
+			end += e.length()
+			chunks = append(chunks, b.frames...)
+			chunks = append(chunks, frame.AppendEnd(nil, int64(len(b.frames)), b.frameRows))
+			b.extents = append(b.extents, e)
+			b.frames, b.frameRows = nil, 0
+		}
+	}
+	return chunks, end
 }
 
 // relieve brings the builders down to half of what they may hold together, largest first.
