@@ -1,7 +1,136 @@
 package plugins
 
-// Manifest is what fletch build says about a plugin; it stands behind the ELF file.
-type Manifest struct{}
+import (
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 
-// Preflight checks, without running any code of it, that this process can open the plugin. Empty sha256: any.
-func Preflight(path, sha256 string) (*Manifest, error) { return &Manifest{}, nil }
+	"golang.org/x/sys/unix"
+
+	"fletch/fault"
+)
+
+// MaxBytes is the largest plugin.
+const MaxBytes = 1 << 30
+
+// ErrDamaged means that a plugin's bytes are not those that were built: another copy may be whole.
+var ErrDamaged = errors.New("the plugin is damaged: copy or build it again")
+
+// ErrNoCgo is what a program that was built without cgo says instead of opening plugins.
+var ErrNoCgo = errors.New("this fletch was built without cgo and can't open plugins: build it with CGO_ENABLED=1 go build ./cmd/fletch, where gcc is installed")
+
+// Preflight checks that this program can open the plugin, without running any code of it, and that its SHA-256 is the
+// wanted one; none stands for any. Opening a plugin that does not pass may end the process, or misbehave later. The error
+// is a *Mismatch, of class Permanent, if this program and this file will never fit; it is ErrDamaged if a copy of the file
+// may.
+func Preflight(path, wantSHA256 string) (*Manifest, error) {
+	this, err := ThisBuild()
+	if err != nil {
+		return nil, fault.As(fault.Permanent, err)
+	}
+	return preflight(path, wantSHA256, this, Shared())
+}
+
+// preflight is Preflight for a program that was built in a given way, from given sources.
+func preflight(path, wantSHA256 string, this *Build, sources map[string]string) (*Manifest, error) {
+	if this.Settings["CGO_ENABLED"] != "1" {
+		return nil, fault.As(fault.Permanent, ErrNoCgo)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would block
+	if err != nil {
+		return nil, fault.As(fault.Permanent, fmt.Errorf("open the plugin: %w", err))
+	}
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("check the plugin: %w", err)
+	}
+	m, found := inspect(f, before, wantSHA256, this, sources)
+	after, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("check the plugin: %w", err)
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return nil, fmt.Errorf("%s changed while it was being read: try again once it is written", path)
+	}
+	if mismatch, ok := errors.AsType[*Mismatch](found); ok {
+		mismatch.Path = path
+		return nil, fault.As(fault.Permanent, mismatch)
+	}
+	if found != nil {
+		return nil, fmt.Errorf("%s: %w", path, found)
+	}
+	return m, nil
+}
+
+// inspect checks the open file: first that it is whole, then what it says of itself.
+func inspect(f io.ReaderAt, info os.FileInfo, wantSHA256 string, this *Build, sources map[string]string) (*Manifest, error) {
+	size := info.Size()
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, mismatchf("it is no regular file")
+	case size > MaxBytes:
+		return nil, mismatchf("it has %d bytes, more than a plugin may have (%d)", size, int64(MaxBytes))
+	}
+	m, notRead := readManifest(f, size)
+	shared := size // bytes of the shared object
+	if notRead == nil {
+		shared = m.Size
+	}
+	sharedSHA256, fileSHA256, err := sums(f, shared, size)
+	if err != nil {
+		return nil, fmt.Errorf("read the plugin: %w", err)
+	}
+	if wantSHA256 != "" && fileSHA256 != wantSHA256 {
+		return nil, fmt.Errorf("%w: its SHA-256 is %s, want %s", ErrDamaged, fileSHA256, wantSHA256)
+	}
+	header, err := readHeader(f, size)
+	if err != nil {
+		return nil, mismatchf("%w", err)
+	}
+	if header.machine != this.Settings["GOARCH"] {
+		return nil, mismatchf("it is for %s, this fletch for %s", header.machine, this.Settings["GOARCH"])
+	}
+	if header.end > shared {
+		return nil, fmt.Errorf("%w: it is cut off after %d bytes of at least %d", ErrDamaged, size, header.end)
+	}
+	if errors.Is(notRead, errNoManifest) {
+		return nil, mismatchf("fletch build has not made it, or it is cut off: there is no manifest at its end")
+	}
+	if notRead != nil {
+		return nil, mismatchf("%w", notRead)
+	}
+	if sharedSHA256 != m.SHA256 {
+		return nil, fmt.Errorf("%w: the SHA-256 of its shared object is %s, its manifest says %s", ErrDamaged, sharedSHA256, m.SHA256)
+	}
+	build, err := buildinfo.Read(io.NewSectionReader(f, 0, shared))
+	if err != nil {
+		return nil, mismatchf("it does not say how it was built: %v", err)
+	}
+	if lines := differences(m, build, this, sources); len(lines) > 0 {
+		return nil, &Mismatch{Differences: lines}
+	}
+	return m, nil
+}
+
+// sums returns the SHA-256 of the first bytes of a file and that of all.
+func sums(f io.ReaderAt, first, size int64) (sumFirst, sumAll string, err error) {
+	h := sha256.New()
+	for _, part := range []*io.SectionReader{io.NewSectionReader(f, 0, first), io.NewSectionReader(f, first, size-first)} {
+		n, err := io.Copy(h, part)
+		if err == nil && n < part.Size() {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return "", "", err
+		}
+		if sumFirst == "" {
+			sumFirst = hex.EncodeToString(h.Sum(nil))
+		}
+	}
+	return sumFirst, hex.EncodeToString(h.Sum(nil)), nil
+}
