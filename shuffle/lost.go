@@ -25,8 +25,8 @@ func (e *LostError) Error() string {
 	return fmt.Sprintf("output of %s for exchange %d, partition %d is lost: %v", names(e.Attempts), e.Exchange, e.Partition, e.Err)
 }
 
-// Lost returns the attempts whose outputs are lost.
-func (e *LostError) Lost() []string { return e.Attempts }
+// LostAttempts returns the attempts whose outputs are lost, as package api asks for them.
+func (e *LostError) LostAttempts() []string { return e.Attempts }
 
 func (e *LostError) Unwrap() error { return e.Err }
 
