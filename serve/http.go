@@ -22,7 +22,8 @@ const (
 )
 
 // HTTP serves HTTP/1 on l until ctx ends, which is no error, or the listener fails; then it gives the replies under way a
-// few seconds and closes what is left. It closes l.
+// few seconds and closes what is left. It closes l. A request's context ends with ctx; a handler that goes on all the same
+// is not waited for.
 func HTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler:           handler,
