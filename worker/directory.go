@@ -24,6 +24,7 @@ type directory struct {
 	path     string
 	lock     *os.File
 	identity identity
+	claimed  bool // it is this worker's
 }
 
 // identity is what a worker is across restarts.
@@ -70,6 +71,7 @@ func (d *directory) open(id, cluster string) error {
 	if err := d.claim(id, cluster); err != nil {
 		return err
 	}
+	d.claimed = true
 	// What an earlier process left there went with its executors: nobody can ask for it by this one's incarnation.
 	if err := os.RemoveAll(d.work()); err != nil {
 		return fmt.Errorf("sweep intermediate data: %w", err)
@@ -175,7 +177,7 @@ func (d *directory) close() error {
 		return nil
 	}
 	var err error
-	if d.identity.ID != "" { // the lock is ours
+	if d.claimed {
 		err = os.RemoveAll(d.work())
 	}
 	return errors.Join(err, d.lock.Close())

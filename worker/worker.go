@@ -1,9 +1,16 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"fletch/plugins"
+	"fletch/serve"
 )
 
 // Worker is the agent of one machine.
@@ -13,6 +20,10 @@ type Worker struct {
 	incarnation string
 	listener    net.Listener
 	address     string // as others know it
+	spawner     *spawner
+	plugins     *plugins.Store
+	logs        *logs
+	outputs     *outputs
 }
 
 // New opens the data directory and listens. It starts nothing; Run has to be called once.
@@ -25,11 +36,28 @@ func New(config Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", config.Listen)
-	if err != nil {
+	w := &Worker{config: config, dir: dir, incarnation: lowerText(), spawner: newSpawner()}
+	if err := w.open(); err != nil {
 		return nil, errors.Join(err, dir.close())
 	}
-	return &Worker{config: config, dir: dir, incarnation: lowerText(), listener: l, address: l.Addr().String()}, nil
+	return w, nil
+}
+
+func (w *Worker) open() (err error) {
+	if w.plugins, err = plugins.NewStore(w.dir.plugins()); err != nil {
+		return err
+	}
+	if w.logs, err = openLogs(w.dir.logs(), w.ID()); err != nil {
+		return fmt.Errorf("open the jobs' logs: %w", err)
+	}
+	if w.outputs, err = newOutputs(w.config.blockBytes()); err != nil {
+		return err
+	}
+	if w.listener, err = serve.Listen(w.config.Listen, w.config.Insecure); err != nil {
+		return err
+	}
+	w.address = cmp.Or(w.config.Advertise, w.listener.Addr().String())
+	return nil
 }
 
 // Address returns the address of the worker's HTTP server, as others reach it.
@@ -41,6 +69,17 @@ func (w *Worker) ID() string { return w.dir.identity.ID }
 // Run serves until ctx ends, and returns nil then, or until the worker can't go on. All that it has started has ended
 // when it returns.
 func (w *Worker) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return errors.Join(w.listener.Close(), w.dir.close())
+	// The thread that starts executors outlives them: the kernel kills them with it.
+	spawning, stopSpawner := context.WithCancel(context.WithoutCancel(ctx))
+	var spawner errgroup.Group
+	spawner.Go(func() error { w.spawner.run(spawning); return nil })
+
+	g, ctx := errgroup.WithContext(ctx)
+	a := newAgent(w, ctx, g)
+	g.Go(a.loop)
+	g.Go(func() error { return a.link.run(ctx) })
+	g.Go(func() error { return serve.HTTP(ctx, w.listener, a.handler()) })
+	err := g.Wait()
+	stopSpawner()
+	return errors.Join(err, spawner.Wait(), a.close(), w.dir.close())
 }

@@ -1,0 +1,98 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"google.golang.org/grpc"
+
+	"fletch/api"
+	"fletch/fault"
+	"fletch/plugins"
+)
+
+// fetch returns the file of a plugin, which it gets from the masters unless it is here, and checks that this program can
+// open it. It may be called from anywhere.
+func (a *agent) fetch(ctx context.Context, sha256 string) (path string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.config.waits.fetch)
+	defer cancel()
+	path, ok := a.plugins.Path(sha256)
+	if !ok {
+		if err := a.download(ctx, sha256); err != nil {
+			return "", err
+		}
+		if path, ok = a.plugins.Path(sha256); !ok {
+			return "", fmt.Errorf("plugin %s was stored and is gone", sha256)
+		}
+	}
+	if _, err := plugins.Preflight(path, sha256); err != nil {
+		return "", fault.As(fault.Permanent, fmt.Errorf("this worker can't open the job's plugin: %w", err))
+	}
+	return path, nil
+}
+
+// download gets a plugin from the leader, or from another master.
+func (a *agent) download(ctx context.Context, sha256 string) error {
+	var masters []string
+	if leader := a.link.leader.Load(); leader != nil {
+		masters = append(masters, *leader)
+	}
+	for _, m := range a.config.Masters {
+		if !slices.Contains(masters, m) {
+			masters = append(masters, m)
+		}
+	}
+	var errs []error
+	for _, address := range masters {
+		err := a.downloadFrom(ctx, address, sha256)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("fetch plugin %.12s from master %s: %w", sha256, address, err))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *agent) downloadFrom(ctx context.Context, address, sha256 string) (err error) {
+	conn, err := grpc.NewClient(address, api.DialOptions()...)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithCancel(ctx) // ends the stream
+	defer cancel()
+	stream, err := api.NewClusterClient(conn).GetPlugin(ctx, &api.GetPluginRequest{Sha256: sha256})
+	if err != nil {
+		return err
+	}
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	return a.plugins.Put(ctx, sha256, first.GetSize(), &chunks{stream: stream, data: first.GetData()})
+}
+
+// chunks reads a plugin from a stream.
+type chunks struct {
+	stream grpc.ServerStreamingClient[api.PluginChunk]
+	data   []byte
+}
+
+func (c *chunks) Read(p []byte) (int, error) {
+	for len(c.data) == 0 {
+		m, err := c.stream.Recv()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return 0, io.EOF
+			}
+			return 0, err
+		}
+		c.data = m.GetData()
+	}
+	n := copy(p, c.data)
+	c.data = c.data[n:]
+	return n, nil
+}

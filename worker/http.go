@@ -1,0 +1,47 @@
+package worker
+
+import (
+	"errors"
+	"net/http"
+
+	"fletch/serve"
+	"fletch/shuffle/transfer"
+)
+
+// handler serves blocks, logs and health.
+func (a *agent) handler() http.Handler {
+	live := func() error {
+		select {
+		case <-a.gone:
+			return errors.New("the worker is ending")
+		default:
+			return nil
+		}
+	}
+	ready := func() error {
+		if a.link.leader.Load() == nil {
+			return errors.New("not connected to a leader")
+		}
+		return live()
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/v1/jobs/{job}/shuffle/", transfer.NewHandler(a.outputs.registry))
+	mux.HandleFunc("GET /v1/jobs/{job}/logs", a.serveLogs)
+	mux.Handle("/", serve.Health(live, ready, a.meter.registry))
+	return mux
+}
+
+// serveLogs sends a job's log, a line an api.LogLine as JSON. With follow=1 it goes on until the job has ended.
+func (a *agent) serveLogs(w http.ResponseWriter, r *http.Request) {
+	log := a.logs.get(r.PathValue("job"))
+	if log == nil {
+		http.Error(w, "this worker has no log of the job", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	err := log.copyTo(r.Context(), w, r.FormValue("follow") == "1", http.NewResponseController(w).Flush)
+	if err != nil && r.Context().Err() == nil {
+		a.config.Log.Debug("a log was not sent to its end", "error", err)
+		panic(http.ErrAbortHandler) // so that the reader does not take what it has for the whole
+	}
+}
