@@ -25,9 +25,9 @@ func executorCommand() *cli.Command {
 		Usage:  "run the code of a plugin (Fletch starts it by itself)",
 		Hidden: true,
 		Subcommands: []*cli.Command{
-			{Name: "serve", SkipFlagParsing: true, Action: serveAttempts},
-			{Name: "describe", SkipFlagParsing: true, Action: describePlugin},
-			{Name: "run", SkipFlagParsing: true, Action: runPlugin},
+			{Name: "serve", SkipFlagParsing: true, HideHelp: true, Action: serveAttempts},
+			{Name: "describe", SkipFlagParsing: true, HideHelp: true, Action: describePlugin},
+			{Name: "run", SkipFlagParsing: true, HideHelp: true, Action: runPlugin},
 		},
 	}
 }

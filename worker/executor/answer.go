@@ -92,10 +92,13 @@ func parseGraph(message []byte) (*plan.Graph, error) {
 		return nil, err
 	}
 	g, err := m.Plan()
+	if err == nil {
+		err = g.Validate()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return g, g.Validate()
+	return g, nil
 }
 
 // Answer is the child's side of Describe: it writes to w what becomes of the plugin's function Job.
