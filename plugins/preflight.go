@@ -117,6 +117,18 @@ func inspect(f io.ReaderAt, info os.FileInfo, wantSHA256 string, this *Build, so
 	return m, nil
 }
 
+// Sum returns the SHA-256 of a plugin's file and its size.
+func Sum(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, fmt.Errorf("open the plugin: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
 // sums returns the SHA-256 of the first bytes of a file and that of all.
 func sums(f io.ReaderAt, first, size int64) (sumFirst, sumAll string, err error) {
 	h := sha256.New()
