@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"fletch/engine"
+	"fletch/fault"
 	"fletch/local"
 	"fletch/plugins"
 	"fletch/plugins/open"
@@ -41,33 +42,24 @@ var plugin = executor.Plugin{
 	Open: open.Open,
 }
 
-// childFlags parses the arguments of a child: the flags, FILE, --, the job's arguments.
-type childFlags struct {
-	parent int
+// pluginJob is a plugin with the job's arguments, as a command line names it: [--sha256 DIGEST] FILE -- ARGUMENTS.
+type pluginJob struct {
 	sha256 string
 	file   string
 	args   []string
 }
 
-func parseChild(c *cli.Context) (f childFlags, err error) {
+func parsePluginJob(c *cli.Context) (j pluginJob, err error) {
 	flags := flag.NewFlagSet(c.Command.HelpName, flag.ContinueOnError)
-	flags.IntVar(&f.parent, "parent", 0, "end with the process `PID`, which has started this one")
-	flags.StringVar(&f.sha256, "sha256", "", "the `DIGEST` of the plugin")
+	flags.StringVar(&j.sha256, "sha256", "", "the `DIGEST` of the plugin")
 	if err := flags.Parse(c.Args().Slice()); err != nil {
-		return f, usagef("%s: %w", c.Command.HelpName, err)
+		return j, usagef("%s: %w", c.Command.HelpName, err)
 	}
-	if f.parent != 0 {
-		if err := executor.Bind(f.parent); err != nil {
-			return f, err
-		}
+	if flags.NArg() < 2 || flags.Arg(1) != "--" {
+		return j, usagef("%s: want FILE -- ARGUMENTS", c.Command.HelpName)
 	}
-	f.file = flags.Arg(0)
-	if rest := flags.Args(); len(rest) > 1 && rest[1] == "--" {
-		f.args = rest[2:]
-	} else if len(rest) > 1 {
-		return f, usagef("%s: want FILE -- ARGUMENTS", c.Command.HelpName)
-	}
-	return f, nil
+	j.file, j.args = flags.Arg(0), flags.Args()[2:]
+	return j, nil
 }
 
 // inherited returns a descriptor that the parent passes; processes that the job's code starts do not get it.
@@ -92,9 +84,6 @@ func inheritedSocket(fd int, name string) (*net.UnixConn, error) {
 
 // serveAttempts is a worker's child: see package executor.
 func serveAttempts(c *cli.Context) error {
-	if _, err := parseChild(c); err != nil {
-		return err
-	}
 	agent, err := inheritedSocket(3, "agent")
 	if err != nil {
 		return err
@@ -108,25 +97,25 @@ func serveAttempts(c *cli.Context) error {
 
 // describePlugin is the child of executor.Describe.
 func describePlugin(c *cli.Context) error {
-	f, err := parseChild(c)
+	j, err := parsePluginJob(c)
 	if err != nil {
 		return err
 	}
-	return executor.Answer(inherited(3, "answer"), plugin, f.file, f.sha256, f.args)
+	return executor.Answer(inherited(3, "answer"), plugin, j.file, j.sha256, j.args)
 }
 
 // runPlugin runs a plugin as fletch run runs a program.
 func runPlugin(c *cli.Context) error {
-	f, err := parseChild(c)
+	j, err := parsePluginJob(c)
 	if err != nil {
 		return err
 	}
 	local.MainWith(func(args []string) (*engine.Job, error) {
-		declare, err := plugin.Load(f.file, f.sha256)
-		if err != nil {
-			return nil, err
+		declare, err := plugin.Load(j.file, j.sha256)
+		if err != nil { // the file is the user's: what is wrong with it stays so
+			return nil, fault.As(fault.Permanent, err)
 		}
 		return declare(args)
-	}, f.args)
+	}, j.args)
 	return nil // not reached
 }

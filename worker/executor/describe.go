@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -89,7 +88,7 @@ func startDescriber(config DescribeConfig) (*describer, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"executor", "describe", "--parent", strconv.Itoa(os.Getpid()), "--sha256", config.SHA256, config.Path, "--"}
+	args := []string{"executor", "describe", "--sha256", config.SHA256, config.Path, "--"}
 	d := &describer{
 		cmd: exec.Command(config.Executable, append(args, config.Args...)...), pipe: r, //nolint:noctx // wait ends it with its group
 		answer: make(chan []byte, 1), ended: make(chan error, 1),

@@ -28,14 +28,9 @@ import (
 // child is this program as the child of Describe. The plugins that it knows are the names in jobs.
 func child(args []string) int {
 	flags := flag.NewFlagSet("child", flag.ExitOnError)
-	parent := flags.Int("parent", 0, "")
 	sha := flags.String("sha256", "", "")
 	if args[0] != "describe" || flags.Parse(args[1:]) != nil || flags.Arg(1) != "--" {
 		return 100
-	}
-	if err := Bind(*parent); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 101
 	}
 	p := Plugin{
 		Check: func(_, sha256 string) error {
@@ -297,15 +292,6 @@ func vanished(t *testing.T, path string) {
 func TestDescribeNobody(t *testing.T) {
 	if _, err := Describe(t.Context(), DescribeConfig{Executable: "/nonexistent", Path: "x"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the error is %v", err)
-	}
-}
-
-// TestBind refuses a parent that is another process.
-func TestBind(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe", "executor", "describe", "--parent", "1", "counts", "--")
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "the parent has ended already") {
-		t.Errorf("an orphan says %q, %v", out, err)
 	}
 }
 

@@ -27,8 +27,8 @@
 // # The end
 //
 // The executor lives as long as its connection: when that ends, whatever the reason, all attempts are cancelled and given a
-// moment to unwind, then the process ends with those that did not. Should the agent die, the kernel kills the executor as
-// well.
+// moment to unwind, then the process ends with those that did not. It is started with a parent-death signal (which Go sets
+// and checks against a parent that died before), so the agent's death ends it too, whatever user code does.
 //
 // Describe is apart from all this: it asks a plugin for its graph, in a child process of the caller.
 package executor

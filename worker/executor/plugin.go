@@ -1,9 +1,6 @@
 package executor
 
-import (
-	"fletch/engine"
-	"fletch/fault"
-)
+import "fletch/engine"
 
 // Plugin is how an executor gets at a job's code.
 type Plugin struct {
@@ -13,12 +10,10 @@ type Plugin struct {
 	Open func(path string) (func(args []string) (*engine.Job, error), error)
 }
 
-// Load checks and opens a plugin. What is wrong with it stays so: the class is fault.Permanent.
+// Load checks and opens a plugin.
 func (p Plugin) Load(path, sha256 string) (func(args []string) (*engine.Job, error), error) {
-	err := p.Check(path, sha256)
-	if err != nil {
-		return nil, fault.As(fault.Permanent, err)
+	if err := p.Check(path, sha256); err != nil {
+		return nil, err
 	}
-	declare, err := p.Open(path)
-	return declare, fault.As(fault.Permanent, err)
+	return p.Open(path)
 }

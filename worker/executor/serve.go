@@ -28,8 +28,8 @@ type Config struct {
 const (
 	// reportEvery is how often progress is reported.
 	reportEvery = 200 * time.Millisecond
-	// grace is how long attempts may take to unwind once the agent has gone.
-	grace = 2 * time.Second
+	// grace is how long attempts may take to unwind once the agent has gone, which kills the executor a second later.
+	grace = time.Second
 )
 
 // executor is the state of Serve; the loop owns it.

@@ -186,12 +186,14 @@ func TestLoadErrors(t *testing.T) {
 		stage bool
 		want  string
 	}{
-		"another graph":  {opens(other), true, "operator 1 is Filter"},
-		"error":          {opens(broken), true, "no such flag"},
-		"panic":          {opens(panics), true, "panic: out of luck"},
-		"neither":        {opens(none), true, "neither a job nor an error"},
-		"no such plugin": {func(string) (func([]string) (*engine.Job, error), error) { return nil, errors.New("not an ELF file") }, true, "not an ELF"},
-		"no staging":     {opens(counts), false, "stag"},
+		"another graph": {opens(other), true, "operator 1 is Filter"},
+		"error":         {opens(broken), true, "no such flag"},
+		"panic":         {opens(panics), true, "panic: out of luck"},
+		"neither":       {opens(none), true, "neither a job nor an error"},
+		"no such plugin": {func(string) (func([]string) (*engine.Job, error), error) {
+			return nil, fault.As(fault.Permanent, errors.New("not an ELF file"))
+		}, true, "not an ELF"},
+		"no staging": {opens(counts), false, "stag"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := plans(t, counts, text(t), filepath.Join(dir, strings.ReplaceAll(name, " ", "-")))
