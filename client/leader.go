@@ -28,7 +28,7 @@ func (e *NoLeaderError) Error() string {
 func (e *NoLeaderError) Unwrap() error { return e.Last }
 
 const (
-	firstProbe = 250 * time.Millisecond // how long masters may take to say who leads in the first round; each takes twice the last
+	firstProbe = 700 * time.Millisecond // how long masters may take to say who leads in the first round; each takes twice the last
 	probeWait  = 2 * time.Second        // and at most
 	searchStep = 100 * time.Millisecond // between two rounds of asking
 	watchStep  = time.Second            // between two looks at who leads, during a call
@@ -101,7 +101,12 @@ func (c *Client) call(ctx context.Context, f func(ctx context.Context, master ap
 			return err
 		}
 		err = c.try(ctx, leader, f)
-		if err == nil || ctx.Err() != nil || !elsewhere(err) {
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !elsewhere(err):
 			return err
 		}
 		if end := s.trouble(fmt.Errorf("master %s: %w", leader, err)); end != nil {

@@ -23,31 +23,44 @@ Usage: {{.HelpName}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
 {{if .Description}}
 {{.Description}}
 {{end}}
-Flags:
+{{if .VisibleCommands}}Commands:
+{{range .VisibleCommands}}  {{join .Names ", "}}{{"\t"}}{{.Usage}}
+{{end}}
+{{end}}Flags:
 {{range .VisibleFlags}}  {{.}}
 {{end}}`
+
+	groupHelp = `{{.HelpName}}: {{.Usage}}
+
+Usage: {{.HelpName}} COMMAND [flags]
+
+Commands:
+{{range .VisibleCommands}}  {{join .Names ", "}}{{"\t"}}{{.Usage}}
+{{end}}
+{{.HelpName}} COMMAND --help says more about a command.
+`
 )
 
 func helpCommand() *cli.Command {
 	return &cli.Command{
 		Name:               "help",
 		Usage:              "show the commands, or what one of them does",
-		ArgsUsage:          "[COMMAND]",
+		ArgsUsage:          "[COMMAND...]",
 		CustomHelpTemplate: commandHelp,
 		HideHelpCommand:    true,
 		OnUsageError:       usageError,
 		Action: func(c *cli.Context) error {
-			name := c.Args().First()
-			if err := arguments(c, 1); err != nil {
-				return err
+			commands, shown := c.App.Commands, (*cli.Command)(nil)
+			for _, name := range c.Args().Slice() {
+				if shown = named(commands, name); shown == nil {
+					return unknownCommand(c, commands, name)
+				}
+				commands = shown.Subcommands
 			}
-			if name == "" {
+			if shown == nil {
 				return cli.ShowAppHelp(c)
 			}
-			if c.App.Command(name) == nil {
-				return unknownCommand(c, name)
-			}
-			return cli.ShowCommandHelp(c, name)
+			return c.App.RunContext(c.Context, append(append([]string{c.App.Name}, c.Args().Slice()...), "--help"))
 		},
 	}
 }

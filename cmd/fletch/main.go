@@ -10,6 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"fletch/client"
+	"fletch/cmd/fletch/config"
 	"fletch/cmd/fletch/launch"
 	"fletch/local"
 )
@@ -21,37 +23,55 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
+// The exit codes beside those of package local.
+const (
+	exitNoLeader  = 3 // no master that leads was reachable
+	exitTimeout   = 4 // the wait for a job has timed out
+	exitCancelled = 5 // the job was cancelled
+)
+
 // run runs a command line and returns its exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	err := app(stdout, stderr).Run(args)
-	var code exitCode
-	var usage *launch.UsageError
-	switch {
-	case err == nil:
+	a := app(stdout, stderr)
+	err := a.Run(flagsFirst(a, args))
+	if err == nil {
 		return local.ExitDone
-	case errors.As(err, &code):
+	}
+	if code, ok := errors.AsType[exitCode](err); ok {
 		return int(code)
 	}
 	fmt.Fprintf(stderr, "error: %v\n", err)
+	return codeOf(err)
+}
+
+// codeOf returns the exit code that an error asks for.
+func codeOf(err error) int {
+	var usage *launch.UsageError
+	var setting *config.Error
+	var noLeader *client.NoLeaderError
 	switch {
-	case errors.Is(err, launch.ErrInterrupted):
+	case errors.Is(err, launch.ErrInterrupted), errors.Is(err, errInterrupted):
 		return local.ExitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &setting):
 		return local.ExitUsage
-	default:
-		return local.ExitFailed
+	case errors.As(err, &noLeader), errors.Is(err, errNoCluster):
+		return exitNoLeader
 	}
+	return local.ExitFailed
 }
 
 func app(stdout, stderr io.Writer) *cli.App {
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, c.App.Version) }
 	return &cli.App{
-		Name:                      "fletch",
-		Version:                   thisVersion().String(),
-		CustomAppHelpTemplate:     appHelp,
-		Writer:                    stdout,
-		ErrWriter:                 stderr,
-		Commands:                  []*cli.Command{runCommand(), executorCommand(), versionCommand(), completionCommand(), helpCommand()},
+		Name:                  "fletch",
+		Version:               thisVersion().String(),
+		CustomAppHelpTemplate: appHelp,
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		Commands: []*cli.Command{
+			runCommand(), submitCommand(), jobCommand(), clusterCommand(), masterCommand(), workerCommand(), nodeCommand(),
+			doctorCommand(), versionCommand(), completionCommand(), helpCommand(), executorCommand(),
+		},
 		Flags:                     []cli.Flag{cli.HelpFlag},
 		Suggest:                   true,
 		EnableBashCompletion:      true,
@@ -67,11 +87,15 @@ func noCommand(c *cli.Context) error {
 	if !c.Args().Present() {
 		return cli.ShowAppHelp(c)
 	}
-	return unknownCommand(c, c.Args().First())
+	return unknownCommand(c, c.App.Commands, c.Args().First())
 }
 
-func unknownCommand(c *cli.Context, name string) error {
-	return usagef("there is no command %q%s\n\nfletch help lists them", name, suggestion(cli.SuggestCommand(c.App.Commands, name)))
+// unknownCommand answers a name that none of the commands has.
+func unknownCommand(c *cli.Context, commands []*cli.Command, name string) error {
+	if c.Command.Name != c.App.Name {
+		return usagef("%s has no command %q%s\n\n%s --help lists them", c.Command.HelpName, name, suggestion(cli.SuggestCommand(commands, name)), c.Command.HelpName)
+	}
+	return usagef("there is no command %q%s\n\nfletch help lists them", name, suggestion(cli.SuggestCommand(commands, name)))
 }
 
 // usageError answers wrong flags.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"fletch/client"
+	"fletch/cmd/fletch/config"
+)
+
+// masterSettings are those of a master.
+type masterSettings struct {
+	id, listen, advertise, dir, cluster string
+	peers                               []config.Pair
+	insecure                            bool
+	election, lost                      time.Duration
+	log                                 logSettings
+}
+
+// The addresses and names that are not given.
+const (
+	defaultMasterAddress = "127.0.0.1:7400"
+	defaultCluster       = "fletch"
+)
+
+func (s *masterSettings) section() config.Section {
+	return config.Section{Name: "master", Settings: append([]config.Setting{
+		{Name: "id", Usage: "be the master `NAME` (default: the host's name)", Value: config.Text(&s.id)},
+		{Name: "listen", Usage: "serve on `HOST:PORT` (default: " + defaultMasterAddress + ")", Value: config.Address(&s.listen)},
+		{Name: "advertise", Usage: "be known to others as `HOST:PORT` (default: where it listens)", Value: config.Address(&s.advertise)},
+		{Name: "dir", Usage: "keep the data in `DIR` (default: fletch/master in $XDG_STATE_HOME)", Value: config.Text(&s.dir)},
+		{Name: "cluster", Usage: "belong to the cluster `NAME` (default: " + defaultCluster + ")", Value: config.Text(&s.cluster)},
+		{Name: "peers", Usage: "begin the cluster with the masters `NAME=HOST:PORT,...`, this one among them", Value: config.Pairs(&s.peers)},
+		{Name: "insecure", Usage: "permit to listen beyond this machine, where whoever reaches the port can run code on the workers", Value: config.Switch(&s.insecure)},
+		{Name: "election-timeout", Usage: "wait for a silent leader for `DURATION` (default: 1s)", Value: config.Duration(&s.election, 50*time.Millisecond)},
+		{Name: "lost-after", Usage: "run the tasks of a worker elsewhere that is gone for `DURATION` (default: 10s)", Value: config.Duration(&s.lost, 100*time.Millisecond)},
+	}, s.log.settings()...)}
+}
+
+func masterCommand() *cli.Command {
+	var s masterSettings
+	return command(&cli.Command{
+		Name: "master", Usage: "be a master, or list, add and remove masters",
+		Subcommands: []*cli.Command{masterListCommand(), masterAddCommand(), masterRemoveCommand()},
+		Description: `A master keeps the jobs' state together with the others, and one of them leads. The masters
+that a cluster begins with are all started with the same --peers. One that joins later is
+started without, and made a member by fletch master add NAME HOST:PORT.
+
+It serves until SIGTERM or Ctrl-C; http://HOST:PORT has /livez, /readyz and /metrics.`,
+	}, func(c *cli.Context) error { return s.run(c) }, s.section())
+}
+
+func masterListCommand() *cli.Command {
+	var out output
+	return clientCommand(&cli.Command{Name: "list", Usage: "list the masters of a cluster"},
+		func(ctx context.Context, c *cli.Context, cluster *client.Client) error {
+			s, err := cluster.Status(ctx)
+			if err != nil {
+				return err
+			}
+			return showMasters(c, out, s.Masters)
+		}, out.section())
+}
+
+func showMasters(c *cli.Context, out output, masters []client.Master) error {
+	if out.json {
+		return printJSON(c.App.Writer, masters)
+	}
+	return printMasters(c, masters)
+}
+
+func masterAddCommand() *cli.Command {
+	var out output
+	return clientCommand(&cli.Command{Name: "add", Usage: "make a running master a member of a cluster", ArgsUsage: "NAME HOST:PORT"},
+		func(ctx context.Context, c *cli.Context, cluster *client.Client) error {
+			var address string
+			if err := config.Address(&address).Set(c.Args().Get(1)); err != nil {
+				return usagef("%s: %w", c.Args().Get(1), err)
+			}
+			s, err := cluster.AddMaster(ctx, c.Args().First(), address, userName())
+			if err != nil {
+				return err
+			}
+			return showMasters(c, out, s.Masters)
+		}, out.section())
+}
+
+func masterRemoveCommand() *cli.Command {
+	var out output
+	return clientCommand(&cli.Command{Name: "remove", Usage: "end a master's membership of a cluster", ArgsUsage: "NAME"},
+		func(ctx context.Context, c *cli.Context, cluster *client.Client) error {
+			s, err := cluster.RemoveMaster(ctx, c.Args().First(), userName())
+			if err != nil {
+				return err
+			}
+			return showMasters(c, out, s.Masters)
+		}, out.section())
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"fletch/cmd/fletch/flock"
+	"fletch/cmd/fletch/launch"
+	"fletch/plugins/build"
+	"fletch/plugins/source"
+)
+
+// builtPlugin returns the plugin of the job that the first argument names: a plugin itself, or a package, whose plugin is
+// built into
+//
+//	<user's cache>/fletch/plugins/<hash of the package's name and place>/job.so
+//
+// and locked until release, so that what is described is what is sent.
+func builtPlugin(ctx context.Context, c *cli.Context) (path string, release func() error, err error) {
+	job := c.Args().First()
+	if info, err := os.Stat(job); strings.HasSuffix(job, ".so") && (err != nil || !info.IsDir()) {
+		if err != nil {
+			return "", nil, &launch.UsageError{Err: fmt.Errorf("open the plugin: %w", err)}
+		}
+		return job, func() error { return nil }, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", nil, fmt.Errorf("find a directory for built jobs: %w", err)
+	}
+	place, err := filepath.Abs(job)
+	if err != nil {
+		return "", nil, err
+	}
+	hash := sha256.Sum256([]byte(place))
+	dir := filepath.Join(cache, "fletch", "plugins", hex.EncodeToString(hash[:8]))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", nil, fmt.Errorf("make a directory for the built job: %w", err)
+	}
+	lock, err := flock.Take(ctx, filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(dir, "job.so")
+	if err := buildQuietly(ctx, c, job, path); err != nil {
+		return "", nil, errors.Join(err, lock.Close())
+	}
+	return path, lock.Close, nil
+}
+
+// buildQuietly builds a plugin, and says so only if it takes long.
+func buildQuietly(ctx context.Context, c *cli.Context, job, path string) error {
+	slow := time.AfterFunc(time.Second, func() { fmt.Fprintf(c.App.ErrWriter, "building %s ...\n", job) })
+	defer slow.Stop()
+	var log bytes.Buffer
+	err := build.Build(ctx, job, path, &log)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if mistake, ok := errors.AsType[*source.Mistake](err); ok {
+		return &launch.UsageError{Err: mistake}
+	}
+	return err
+}
