@@ -162,7 +162,7 @@ func (l *loop) start(ctx context.Context, s schedule.Start) {
 		Log: l.config.Log.With("job", l.id, "stage", s.Attempt.Stage, "task", s.Attempt.Task, "attempt", s.Attempt.Number),
 	}
 	for _, p := range l.job().Producers(s.Task.Stage) {
-		spec.Producers = append(spec.Producers, shuffle.Producer{Attempt: p.String()})
+		spec.Producers = append(spec.Producers, shuffle.Producer{Attempt: p.Attempt.String()})
 	}
 	l.running[s.Attempt] = r
 	e := ended{id: s.Attempt}

@@ -16,8 +16,13 @@ import (
 type Commit struct {
 	Attempt AttemptID
 	Result  plan.Result // its Counters are kept: they must not change any more
-	At      time.Time
+	// Worker ran the attempt and holds its blocks, in its epoch Epoch. Both are zero in one process.
+	Worker string
+	Epoch  uint64
+	At     time.Time
 }
+
+func (Commit) isCommand() {}
 
 func (c Commit) jobID() string { return c.Attempt.Job }
 
@@ -31,7 +36,7 @@ func (c Commit) apply(j *Job) (*Job, error) {
 	}
 	s := j.Stages[c.Attempt.Stage]
 	if err := j.checkResult(s, t, c.Result); err != nil {
-		failed, err := Fail{Attempt: c.Attempt, Class: fault.Permanent, Message: err.Error(), At: c.At}.apply(j)
+		failed, err := Fail{Attempt: c.Attempt, Worker: c.Worker, Class: fault.Permanent, Message: err.Error(), At: c.At}.apply(j)
 		return failed, cmp.Or(err, failed.fence(failed.task(c.Attempt), c.Attempt))
 	}
 	if t.StageAttempt == 0 {
@@ -98,7 +103,7 @@ func (j *Job) measure(outputs []plan.ShuffleOutput) *Job {
 // win makes the attempt the winner of task t.
 func (j *Job) win(t *Task, c *Commit) *Job {
 	won := *t
-	won.Committed, won.Winner = true, c.Attempt
+	won.Committed, won.Winner, won.Worker, won.Epoch = true, c.Attempt, c.Worker, c.Epoch
 	won.Parts = slices.SortedFunc(slices.Values(c.Result.Parts), bySink)
 	won.Counters, won.Metrics = c.Result.Counters, c.Result.Metrics
 	stage := *j.Stages[t.Stage]

@@ -23,6 +23,7 @@ const (
 // attempt can fail for ever. Permanent fails the job at once. FetchFailed does not count against the reader.
 type Fail struct {
 	Attempt AttemptID
+	Worker  string // where it ran; empty in one process
 	Class   fault.Class
 	Message string
 	// Lost are the committed attempts whose output could not be read, for FetchFailed: their tasks are pending again.
@@ -30,7 +31,17 @@ type Fail struct {
 	At   time.Time
 }
 
+func (Fail) isCommand() {}
+
 func (c Fail) jobID() string { return c.Attempt.Job }
+
+// cut shortens a text to so many bytes, and says so.
+func cut(s string, longest int) string {
+	if len(s) <= longest {
+		return s
+	}
+	return strings.ToValidUTF8(s[:longest], "") + " ..."
+}
 
 func (c Fail) apply(j *Job) (*Job, error) {
 	t := j.task(c.Attempt)
@@ -40,9 +51,7 @@ func (c Fail) apply(j *Job) (*Job, error) {
 	if err := j.fence(t, c.Attempt); err != nil {
 		return j, err
 	}
-	if len(c.Message) > maxMessage {
-		c.Message = strings.ToValidUTF8(c.Message[:maxMessage], "") + " ..."
-	}
+	c.Message = cut(c.Message, maxMessage)
 	if c.Class == fault.FetchFailed && j.blames(c.Lost, c.Attempt.Stage) {
 		return j.reopen(&c), nil
 	}
@@ -74,7 +83,7 @@ func (j *Job) blame(t *Task, c *Fail) *Job {
 	default:
 		c.Class, limit = fault.Retryable, j.Settings.MaxRetryable
 	}
-	why := Failure{Attempt: c.Attempt, Class: c.Class, Message: c.Message, At: c.At}
+	why := Failure{Attempt: c.Attempt, Worker: c.Worker, Class: c.Class, Message: c.Message, At: c.At}
 	failed := *t
 	failed.Failures = append(slices.Clip(t.Failures), why)
 	failed.RetryAt = c.At.Add(pause(len(failed.Failures)))
@@ -102,8 +111,7 @@ func pause(n int) time.Duration {
 	return min(p, longestPause)
 }
 
-// reopen makes the tasks of lost winners pending again, under the next stage attempt: an attempt that wrote the lost
-// output, or raced with it, can't commit any more.
+// reopen makes the tasks of lost winners pending again.
 func (j *Job) reopen(c *Fail) *Job {
 	after := j
 	for _, id := range c.Lost {
@@ -111,17 +119,11 @@ func (j *Job) reopen(c *Fail) *Job {
 		if !t.Committed || t.Winner != id {
 			continue // another reader has reported it
 		}
-		lost := t.StageAttempt + 1
-		stage := *after.Stages[id.Stage]
-		stage.tasks = stage.tasks.set(t.Index, &Task{Task: t.Task, StageAttempt: lost})
-		stage.Committed--
-		stage.Failed++
-		stage.Metrics.Sub(t.Metrics)
-		stage.Finished = time.Time{}
-		after = after.with(&stage)
+		lost := t.Losses + 1
+		after = after.pendingAgain(t, lost)
 		if lost >= j.Settings.MaxLost {
 			message := fmt.Sprintf("the output of stage %d, task %d was lost %d times, the last time: %s", t.Stage, t.Index, lost, c.Message)
-			return after.end(Failed, &Failure{Attempt: c.Attempt, Class: fault.FetchFailed, Message: message, At: c.At}, c.At)
+			return after.end(Failed, &Failure{Attempt: c.Attempt, Worker: c.Worker, Class: fault.FetchFailed, Message: message, At: c.At}, c.At)
 		}
 	}
 	return after

@@ -20,6 +20,8 @@ func (j *Job) Fence(id AttemptID) error {
 func (j *Job) fence(t *Task, id AttemptID) error {
 	var why string
 	switch {
+	case j.Status.Ended():
+		why = j.open().Error()
 	case t == nil:
 		why = "the job has no such task"
 	case id.StageAttempt != t.StageAttempt:
@@ -36,9 +38,9 @@ func (j *Job) fence(t *Task, id AttemptID) error {
 	return fault.As(fault.Fenced, fmt.Errorf("attempt %s is refused: %s", id, why))
 }
 
-// task returns the task that an attempt is a try at, nil where there is none.
+// task returns the task that an attempt is a try at, nil where there is none or the job has ended.
 func (j *Job) task(id AttemptID) *Task {
-	if id.Stage < 0 || id.Stage >= len(j.Stages) || id.Task < 0 || id.Task >= j.Stages[id.Stage].Len() {
+	if j.Status.Ended() || id.Stage < 0 || id.Stage >= len(j.Stages) || id.Task < 0 || id.Task >= j.Stages[id.Stage].Len() {
 		return nil
 	}
 	return j.Stages[id.Stage].Task(id.Task)

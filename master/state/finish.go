@@ -13,6 +13,8 @@ type Publish struct {
 	At  time.Time
 }
 
+func (Publish) isCommand() {}
+
 func (c Publish) jobID() string { return c.Job }
 
 func (c Publish) apply(j *Job) (*Job, error) {
@@ -36,6 +38,8 @@ type Published struct {
 	At  time.Time
 }
 
+func (Published) isCommand() {}
+
 func (c Published) jobID() string { return c.Job }
 
 func (c Published) apply(j *Job) (*Job, error) {
@@ -58,6 +62,8 @@ type Abort struct {
 	At      time.Time
 }
 
+func (Abort) isCommand() {}
+
 func (c Abort) jobID() string { return c.Job }
 
 func (c Abort) apply(j *Job) (*Job, error) {
@@ -75,8 +81,11 @@ func (c Abort) apply(j *Job) (*Job, error) {
 type Cancel struct {
 	Job    string
 	Reason string // such as "interrupted"
+	User   string // who asks, for the audit log
 	At     time.Time
 }
+
+func (Cancel) isCommand() {}
 
 func (c Cancel) jobID() string { return c.Job }
 

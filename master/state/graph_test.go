@@ -74,6 +74,9 @@ func parseClass(t fataler, s string) fault.Class {
 }
 
 func nextTasks(t fataler, j *Job) []plan.Task {
+	if j.Status.Ended() {
+		return nil // its inputs are not kept
+	}
 	tasks, err := plan.Next(j.Graph, j.Plan(), j.Facts())
 	if err != nil {
 		t.Fatal(err)

@@ -59,6 +59,8 @@ type Settings struct {
 	MaxUser int `json:"max_user,omitempty"`
 	// MaxLost is how many losses of one task's committed output fail the job. The default is 3.
 	MaxLost int `json:"max_lost,omitempty"`
+	// MaxLineBytes is the length of the longest line of text that the job accepts; zero leaves it to the workers.
+	MaxLineBytes int64 `json:"max_line_bytes,omitempty"`
 }
 
 func (s Settings) withDefaults() (Settings, error) {
@@ -78,6 +80,9 @@ type Job struct {
 	ID       string
 	Graph    *plan.Graph
 	Settings Settings // with the defaults filled in
+	Plugin   string   // SHA-256 of its code; empty in one process
+	Args     []string
+	User     string // who submitted it
 	Status   Status
 	// Decided says that the job's commit is decided: its outputs are being published or were. Invariant: every task is
 	// committed, and no task changes any more.
@@ -94,6 +99,7 @@ type Job struct {
 
 	splits  map[int][]plan.Split // as submitted
 	readers map[int]int          // by exchange: the stage that reads it; never changes
+	summary *summary             // set once the job has ended: its tasks and splits are gone
 }
 
 // Name returns the name that the job's author gave it.
@@ -144,19 +150,25 @@ func (j *Job) Runnable(stage int) bool {
 	return true
 }
 
-// Producers returns the attempts whose output the stage's root reads, in the order of their blocks: by stage and task.
-// The stage is runnable. It costs a step for each of them.
-func (j *Job) Producers(stage int) []AttemptID {
-	var winners []AttemptID
+// Producer is an attempt whose output is read, with the worker that holds it.
+type Producer struct {
+	Attempt AttemptID
+	Worker  string // empty in one process
+}
+
+// Producers returns what the stage's root reads, in the order of the blocks: by stage and task. The stage is runnable. It
+// costs a step for each of them.
+func (j *Job) Producers(stage int) []Producer {
+	var winners []Producer
 	for _, parent := range j.Stages[stage].Parents {
 		for t := range j.Stages[parent].Tasks() {
-			winners = append(winners, t.Winner)
+			winners = append(winners, Producer{t.Winner, t.Worker})
 		}
 	}
 	return winners
 }
 
-// Parts returns the parts of every sink of a job whose tasks are all committed, in the order of their numbers: by
+// Parts returns the parts of every sink of a job whose tasks are all committed and that has not ended, in the order of their numbers: by
 // stage, task and partition. A sink has at least one.
 func (j *Job) Parts() map[int][]plan.Part {
 	parts := make(map[int][]plan.Part)
@@ -172,6 +184,9 @@ func (j *Job) Parts() map[int][]plan.Part {
 
 // Counters returns the sums of the user's counters over the committed attempts. It costs a step for each task.
 func (j *Job) Counters() map[string]int64 {
+	if j.summary != nil {
+		return j.summary.counters
+	}
 	sums := make(map[string]int64)
 	for _, s := range j.Stages {
 		for t := range s.Tasks() {

@@ -16,6 +16,8 @@ type Plan struct {
 	At    time.Time
 }
 
+func (Plan) isCommand() {}
+
 func (c Plan) jobID() string { return c.Job }
 
 func (c Plan) apply(j *Job) (*Job, error) {

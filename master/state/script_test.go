@@ -137,8 +137,8 @@ func (s *script) show(t *testing.T, d *datadriven.TestData) string {
 		if _, err := fmt.Sscan(d.CmdArgs[1].Key, &stage); err != nil {
 			t.Fatal(err)
 		}
-		for _, id := range j.Producers(stage) {
-			fmt.Fprintln(&b, id)
+		for _, p := range j.Producers(stage) {
+			fmt.Fprintln(&b, strings.TrimSpace(p.Attempt.String()+" "+p.Worker))
 		}
 	case "parts":
 		for sink := range j.Graph.Nodes {

@@ -33,13 +33,13 @@ func (s *Stage) Len() int { return s.tasks.len }
 // Complete tells whether every task is committed. A loss of output makes a complete stage incomplete again.
 func (s *Stage) Complete() bool { return s.tasks.len > 0 && s.Committed == s.tasks.len }
 
-// Task returns a task by its index.
+// Task returns a task by its index. The job has not ended.
 func (s *Stage) Task(i int) *Task { return s.tasks.at(i) }
 
-// Tasks yields all tasks by index.
+// Tasks yields all tasks by index; of a job that has ended it yields none.
 func (s *Stage) Tasks() iter.Seq[*Task] {
 	return func(yield func(*Task) bool) {
-		for i := range s.tasks.len {
+		for i := 0; i < s.tasks.len && s.tasks.root != nil; i++ {
 			if !yield(s.tasks.at(i)) {
 				return
 			}
@@ -54,13 +54,17 @@ func (s *Stage) NextPending(from int) *Task { return s.tasks.pending(from) }
 // Task is a snapshot of one task. It is pending or committed; that it runs is known to workers alone.
 type Task struct {
 	plan.Task
-	// StageAttempt is the stage attempt that its attempts must belong to. It grows with each loss of the task's output,
-	// so it counts the losses as well.
+	// StageAttempt is the stage attempt that its attempts must belong to. It grows with each loss of the task's output.
 	StageAttempt int
-	Committed    bool
+	// Losses counts those losses that a reader has found, not those of whole workers.
+	Losses    int
+	Committed bool
 	// Winner is the attempt whose output counts. Invariant: set exactly if Committed; Winner.StageAttempt == StageAttempt;
 	// it is not among Failures.
 	Winner AttemptID
+	// Worker holds the winner's blocks, in its epoch Epoch; both are zero in one process.
+	Worker string
+	Epoch  uint64
 	// Parts are the winner's, by sink and partition. Invariant: a part for each sink of the stage and each partition of
 	// the task.
 	Parts    []plan.Part
@@ -75,6 +79,7 @@ type Task struct {
 // Failure says why an attempt failed, or a job.
 type Failure struct {
 	Attempt AttemptID // zero where no attempt is to blame
+	Worker  string    // where it ran; empty in one process
 	Class   fault.Class
 	Message string
 	At      time.Time

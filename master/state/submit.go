@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"fletch/engine/plan"
@@ -14,8 +15,13 @@ type Submit struct {
 	Graph    *plan.Graph          // the job keeps it: it must not change any more
 	Splits   map[int][]plan.Split // of every source of files that a stage reads, by node; kept likewise
 	Settings Settings
+	Plugin   string   // SHA-256 of the job's code; empty in one process
+	Args     []string // the job's own; kept likewise
+	User     string   // who asks
 	At       time.Time
 }
+
+func (Submit) isCommand() {}
 
 func (c Submit) jobID() string { return c.ID }
 
@@ -25,7 +31,7 @@ func (c Submit) apply(j *Job) (*Job, error) {
 		return j, err
 	}
 	if j != nil {
-		if j.Settings != settings || !reflect.DeepEqual(j.Graph, c.Graph) || !reflect.DeepEqual(j.splits, c.Splits) {
+		if j.Settings != settings || j.Plugin != c.Plugin || !slices.Equal(j.Args, c.Args) || !reflect.DeepEqual(j.Graph, c.Graph) || !reflect.DeepEqual(j.splits, c.Splits) {
 			return j, fmt.Errorf("job ID %s belongs to another job", c.ID)
 		}
 		return j, nil
@@ -44,7 +50,7 @@ func (c Submit) apply(j *Job) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j = &Job{ID: c.ID, Graph: c.Graph, Settings: settings, Submitted: c.At, splits: c.Splits, readers: readersOf(stages)}
+	j = &Job{ID: c.ID, Graph: c.Graph, Settings: settings, Plugin: c.Plugin, Args: c.Args, User: c.User, Submitted: c.At, splits: c.Splits, readers: readersOf(stages)}
 	for _, s := range stages {
 		j.Stages = append(j.Stages, &Stage{Stage: s})
 	}

@@ -3,8 +3,6 @@
 package view
 
 import (
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,9 +20,8 @@ type Attempt struct {
 // Job describes a job as it stands at a moment.
 func Job(j *state.Job, running []Attempt, now time.Time) report.Job {
 	out := report.Job{ID: j.ID, Name: j.Name(), State: report.State(j.Status.String()), Seconds: between(j.Submitted, j.Finished, now)}
-	facts := j.Facts()
 	for _, s := range j.Stages {
-		expected := inputBytes(facts.Splits[s.Root])
+		expected := j.InputBytes(s.Root)
 		out.InputBytes += expected
 		out.Stages = append(out.Stages, stage(j, s, running, expected, now))
 	}
@@ -74,26 +71,10 @@ func name(g *plan.Graph, s *plan.Stage) string {
 	return strings.Join(names, " → ")
 }
 
-// inputBytes is the size of the files' ranges.
-func inputBytes(splits []plan.Split) (n int64) {
-	for _, s := range splits {
-		for _, f := range s.Files {
-			n += f.Length
-		}
-	}
-	return n
-}
-
 func outputs(j *state.Job) []report.Output {
 	var out []report.Output
-	parts := j.Parts()
-	for _, sink := range slices.Sorted(maps.Keys(parts)) {
-		o := report.Output{Path: j.Graph.Nodes[sink].Sink.Path, Parts: len(parts[sink])}
-		for _, p := range parts[sink] {
-			o.Rows += p.Rows
-			o.Bytes += p.Bytes
-		}
-		out = append(out, o)
+	for _, o := range j.Outputs() {
+		out = append(out, report.Output{Path: j.Graph.Nodes[o.Sink].Sink.Path, Parts: o.Parts, Rows: o.Rows, Bytes: o.Bytes})
 	}
 	return out
 }
