@@ -13,12 +13,13 @@ import (
 type Snapshot struct {
 	Jobs    []*Job // in the order of their submission
 	Workers []Worker
+	Epoch   uint64 // the last one that was given to a worker
 	Audit   []AuditEntry
 }
 
 // Snapshot returns what the machine holds now. It takes a step for each job and worker.
 func (m *Machine) Snapshot() Snapshot {
-	return Snapshot{Jobs: m.Jobs(), Workers: m.Workers(), Audit: m.audit}
+	return Snapshot{Jobs: m.Jobs(), Workers: m.Workers(), Epoch: m.epoch, Audit: m.audit}
 }
 
 // Saved is a job taken apart for storing: with what its methods derive left out, and the rest in the open.
@@ -105,6 +106,6 @@ func Restore(s Snapshot) (*Machine, error) {
 	for _, w := range s.Workers {
 		m.workers[w.ID] = w
 	}
-	m.audit = slices.Clone(s.Audit)
+	m.epoch, m.audit = s.Epoch, slices.Clone(s.Audit)
 	return m, nil
 }

@@ -43,6 +43,7 @@ type Machine struct {
 	active  []string // of these, the jobs that have not ended
 	bytes   int64    // the estimated size of the jobs that have ended
 	workers map[string]Worker
+	epoch   uint64 // the last one that was given to a worker
 	audit   []AuditEntry
 }
 

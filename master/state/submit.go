@@ -39,6 +39,9 @@ func (c Submit) apply(j *Job) (*Job, error) {
 	if err := validJobID(c.ID); err != nil {
 		return nil, err
 	}
+	if err := c.bounded(); err != nil {
+		return nil, err
+	}
 	if err := c.Graph.Validate(); err != nil {
 		return nil, err
 	}
@@ -56,4 +59,24 @@ func (c Submit) apply(j *Job) (*Job, error) {
 	}
 	j.Duty = j.duty()
 	return j, nil
+}
+
+// What a job may bring along: it is replicated, and kept after the job's end.
+const (
+	maxNodes     = 10_000
+	maxArgsBytes = 1 << 20
+)
+
+func (c *Submit) bounded() error {
+	size := 0
+	for _, arg := range c.Args {
+		size += len(arg)
+	}
+	if size > maxArgsBytes {
+		return fmt.Errorf("job %s: its arguments have %d bytes, %d are the most: put long ones into a file", c.ID, size, maxArgsBytes)
+	}
+	if n := len(c.Graph.Nodes); n > maxNodes {
+		return fmt.Errorf("job %s: its graph has %d operators, %d are the most", c.ID, n, maxNodes)
+	}
+	return nil
 }

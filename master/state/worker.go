@@ -15,8 +15,8 @@ type Worker struct {
 	ID          string
 	Incarnation string // of its process
 	Address     string // of its shuffle service
-	// Epoch grows whenever what the worker ran and held stops to count: with a new incarnation, and when it is declared
-	// lost. What a worker did in an earlier epoch is refused.
+	// Epoch grows whenever what the worker ran and held stops to count: with a new incarnation, and when it comes back
+	// after it was declared lost. What a worker did in an earlier epoch is refused. No two workers have the same one.
 	Epoch uint64
 	// Lost says that the worker is gone; it may register again, in the epoch after this one.
 	Lost bool
@@ -41,7 +41,7 @@ type Lose struct {
 func (Register) isCommand() {}
 func (Lose) isCommand()     {}
 
-// maxWorkers bounds how many workers are remembered. Those that have been lost for longest are forgotten first.
+// maxWorkers bounds how many workers are remembered. Those that were lost in the oldest epochs are forgotten first.
 const maxWorkers = 10_000
 
 func (m *Machine) register(c Register) error {
@@ -53,18 +53,34 @@ func (m *Machine) register(c Register) error {
 	}
 	was, known := m.workers[c.Worker]
 	now := Worker{ID: c.Worker, Incarnation: c.Incarnation, Address: c.Address, Epoch: was.Epoch}
-	if !known && len(m.workers) >= maxWorkers {
+	if !known && !m.makeRoom() {
 		return fault.As(fault.Permanent, fmt.Errorf("worker %s: the cluster has %d workers, the most that it takes", c.Worker, len(m.workers)))
 	}
 	again := known && !was.Lost && was.Incarnation != c.Incarnation
 	if !known || was.Lost || again {
-		now.Epoch++
+		m.epoch++
+		now.Epoch = m.epoch
 	}
 	m.workers[c.Worker] = now
 	if again {
 		m.reopenAll(fmt.Sprintf("worker %s was started again", c.Worker), c.At)
 	}
 	return nil
+}
+
+// makeRoom forgets the worker that was lost in the oldest epoch, if there is no room for another one.
+func (m *Machine) makeRoom() bool {
+	if len(m.workers) < maxWorkers {
+		return true
+	}
+	oldest := Worker{}
+	for _, w := range m.workers {
+		if w.Lost && (oldest.ID == "" || w.Epoch < oldest.Epoch) {
+			oldest = w
+		}
+	}
+	delete(m.workers, oldest.ID)
+	return oldest.ID != ""
 }
 
 func (m *Machine) lose(c Lose) error {

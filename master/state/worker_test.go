@@ -214,3 +214,46 @@ func TestHistoryIsBoundedInBytes(t *testing.T) {
 		t.Errorf("%d jobs of 1 MiB each are kept", n)
 	}
 }
+
+func TestOversizedJobsAreRefused(t *testing.T) {
+	g, splits := parseGraph(t, "read 1\nwrite 0")
+	_, err := New().Apply(Submit{ID: "a", Graph: g, Splits: splits, Args: []string{strings.Repeat("x", maxArgsBytes), "y"}})
+	if err == nil || !strings.Contains(err.Error(), "1048577 bytes") || fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("arguments: %v", err)
+	}
+	for len(g.Nodes) <= maxNodes {
+		g.Nodes = append(g.Nodes, g.Nodes[0])
+	}
+	if _, err := New().Apply(Submit{ID: "a", Graph: g, Splits: splits}); err == nil || !strings.Contains(err.Error(), "10001 operators") {
+		t.Errorf("graph: %v", err)
+	}
+}
+
+// TestLostWorkersAreForgotten checks that a worker that was forgotten comes back in an epoch that nobody had.
+func TestLostWorkersAreForgotten(t *testing.T) {
+	m := New()
+	register := func(id string) error {
+		_, err := m.Apply(Register{Worker: id, Incarnation: "one", Address: "host:1"})
+		return err
+	}
+	for i := range maxWorkers {
+		if err := register(fmt.Sprintf("w%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := register("one-more"); err == nil || !strings.Contains(err.Error(), "10000 workers") {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := m.Apply(Lose{Worker: "w7", Epoch: 8}); err != nil {
+		t.Fatal(err)
+	}
+	if err := register("one-more"); err != nil {
+		t.Error(err)
+	}
+	if _, known := m.Worker("w7"); known {
+		t.Error("w7 is still known")
+	}
+	if w, _ := m.Worker("one-more"); w.Epoch != maxWorkers+1 {
+		t.Errorf("its epoch is %d", w.Epoch)
+	}
+}
