@@ -14,6 +14,7 @@ import (
 	"fletch/cmd/fletch/config"
 	"fletch/cmd/fletch/launch"
 	"fletch/local"
+	"fletch/plugins/source"
 )
 
 func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
@@ -49,10 +50,11 @@ func codeOf(err error) int {
 	var usage *launch.UsageError
 	var setting *config.Error
 	var noLeader *client.NoLeaderError
+	var mistake *source.Mistake
 	switch {
 	case errors.Is(err, launch.ErrInterrupted), errors.Is(err, errInterrupted):
 		return local.ExitInterrupted
-	case errors.As(err, &usage), errors.As(err, &setting):
+	case errors.As(err, &usage), errors.As(err, &setting), errors.As(err, &mistake):
 		return local.ExitUsage
 	case errors.As(err, &noLeader), errors.Is(err, errNoCluster):
 		return exitNoLeader
@@ -69,7 +71,7 @@ func app(stdout, stderr io.Writer) *cli.App {
 		Writer:                stdout,
 		ErrWriter:             stderr,
 		Commands: []*cli.Command{
-			runCommand(), submitCommand(), jobCommand(), clusterCommand(), masterCommand(), workerCommand(), nodeCommand(),
+			runCommand(), buildCommand(), initCommand(), submitCommand(), jobCommand(), clusterCommand(), masterCommand(), workerCommand(), nodeCommand(),
 			doctorCommand(), versionCommand(), completionCommand(), helpCommand(), executorCommand(),
 		},
 		Flags:                     []cli.Flag{cli.HelpFlag},

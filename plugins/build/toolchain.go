@@ -11,6 +11,15 @@ import (
 	"fletch/plugins/source"
 )
 
+// Tool finds the go tool that fits this program.
+func Tool(ctx context.Context) (*source.Tool, error) {
+	this, err := plugins.ThisBuild()
+	if err != nil {
+		return nil, err
+	}
+	return findTool(ctx, this)
+}
+
 // findTool finds the go tool of the version that this program was built with, and sets it up to compile as this program was
 // compiled, whatever the user's own settings are.
 func findTool(ctx context.Context, this *plugins.Build) (*source.Tool, error) {

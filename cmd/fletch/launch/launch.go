@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"fletch/local"
-	"fletch/plugins/source"
 )
 
 // Config says what to run.
@@ -71,9 +70,6 @@ func prepare(ctx context.Context, config Config) (program, error) {
 	p, err := build(building, config.Job)
 	if building.Err() != nil {
 		return p, ErrInterrupted
-	}
-	if mistake, ok := errors.AsType[*source.Mistake](err); ok {
-		err = &UsageError{mistake}
 	}
 	return p, err
 }
