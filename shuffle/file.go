@@ -64,7 +64,7 @@ type keptOpen struct{ *os.File }
 
 func (keptOpen) Close() error { return nil }
 
-// Open returns the file with a position of its own.
+// Open opens the file to read it from a position of its own.
 func (f *File) Open() (*os.File, error) {
 	if f.memfd == nil {
 		return os.Open(f.name)
@@ -88,10 +88,10 @@ func (f *File) ReadAt(b []byte, offset int64) error {
 	return readFull(r, b, offset)
 }
 
-// Remove closes the file and, if it has a path, deletes it.
+// Remove gives up the file's bytes, whoever else has it open.
 func (f *File) Remove() error {
 	if f.memfd != nil {
-		return f.memfd.Close()
+		return errors.Join(f.memfd.Truncate(0), f.memfd.Close())
 	}
 	if err := os.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

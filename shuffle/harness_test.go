@@ -171,7 +171,11 @@ func write(c *coro.Coroutine, s *Store, attempt string, rows []row, batch, parti
 
 // read returns what the partitions lo to hi-1 of exchange 1 look like.
 func read(c *coro.Coroutine, s *Store, attempts []string, lo, hi int) ([]string, error) {
-	r := s.NewReader(c, local(attempts...), 1, pairs, lo, hi)
+	return readFrom(c, s, local(attempts...), lo, hi)
+}
+
+func readFrom(c *coro.Coroutine, s *Store, producers []Producer, lo, hi int) ([]string, error) {
+	r := s.NewReader(c, producers, 1, pairs, lo, hi)
 	defer r.Close()
 	var out []string
 	for {

@@ -32,12 +32,20 @@ func (e *LostError) Unwrap() error { return e.Err }
 
 // lost blames the producers for err, unless it is this process that has run out of something.
 func lost(attempts []string, exchange, partition int, err error) error {
-	for _, own := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, own) {
-			return fmt.Errorf("read output of %s: %w", names(attempts), err)
-		}
+	if Exhausted(err) {
+		return fmt.Errorf("read output of %s: %w", names(attempts), err)
 	}
 	return fault.As(fault.FetchFailed, &LostError{Attempts: attempts, Exchange: exchange, Partition: partition, Err: err})
+}
+
+// Exhausted reports whether err says that this process has run out of something.
+func Exhausted(err error) bool {
+	for _, own := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
 }
 
 // names lists attempts for a message, the first few of many.

@@ -42,27 +42,34 @@ func (r *Reader) Next() (arrow.Record, error) {
 
 func (r *Reader) next() (arrow.Record, error) {
 	for len(r.piece.frames) == 0 {
+		if err := r.check(); err != nil {
+			return nil, err
+		}
 		var err error
 		if r.piece, err = r.fetch(); err != nil {
 			return nil, err
 		}
 	}
-	p := &r.piece
-	f := p.frames[0]
-	p.frames = p.frames[1:]
+	f := r.piece.frames[0]
+	r.piece.frames = r.piece.frames[1:]
 	rec, err := r.decode(f)
 	if err != nil {
 		return nil, err
 	}
 	r.rows += rec.NumRows()
-	if p.last && len(p.frames) == 0 {
-		if r.rows != p.rows {
-			rec.Release()
-			return nil, r.walk.lost(*p, fmt.Errorf("its block has %d rows, written were %d", r.rows, p.rows))
-		}
-		r.rows = 0
-	}
 	return rec, nil
+}
+
+// check counts the rows of a block whose last piece has been read.
+func (r *Reader) check() error {
+	if !r.piece.last {
+		return nil
+	}
+	if r.rows != r.piece.rows {
+		return r.walk.lost(r.piece, fmt.Errorf("its block has %d rows, written were %d", r.rows, r.piece.rows))
+	}
+	r.rows = 0
+	return nil
 }
 
 // fetch returns the next piece and sends for the one behind it.

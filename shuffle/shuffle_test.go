@@ -2,12 +2,10 @@ package shuffle
 
 import (
 	"fmt"
+	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -63,63 +61,166 @@ func (j job) want() []string {
 	return want
 }
 
-// through returns what came out of the store s, and the sizes of all blocks.
-func (j job) through(c *coro.Coroutine, s *Store) (got []string, sizes []int64, err error) {
-	for _, a := range j.attempts {
-		out, err := write(c, s, a, j.written[a], j.batch, j.partitions)
+// Site is where a job's outputs are written and read.
+type Site struct {
+	Writers []*Store                                  // those of the attempts, in turn
+	Commit  func(writer int, attempt string) Producer // tells the site of an output, and the reader where it is
+	Reader  *Store
+}
+
+// Place makes a Site, with these sizes, for one test that ends with t.
+type Place func(t TB, config Config) *Site
+
+// TB is a test, or a round of one.
+type TB interface {
+	rapid.TB
+	Cleanup(end func())
+}
+
+// write writes an attempt to exchange 1, with the writer whose turn it is.
+func (s *Site) write(c *coro.Coroutine, i int, attempt string, rows []row, batch, partitions int) ([]plan.ShuffleOutput, Producer, error) {
+	writer := i % len(s.Writers)
+	out, err := write(c, s.Writers[writer], attempt, rows, batch, partitions)
+	if err != nil {
+		return nil, Producer{}, err
+	}
+	return out, s.Commit(writer, attempt), nil
+}
+
+// close closes the site's stores and checks what they have taken.
+func (s *Site) close(t rapid.TB) {
+	t.Helper()
+	for _, store := range append([]*Store{s.Reader}, s.Writers...) {
+		if n := store.ahead.mu.used; n != 0 {
+			t.Errorf("%d bytes are taken to read ahead", n)
+		}
+		if err := store.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+		if n := store.used(); n != 0 {
+			t.Errorf("a closed store has %d bytes taken", n)
+		}
+	}
+}
+
+// through returns what came out of the site, and the sizes of all blocks.
+func (j job) through(c *coro.Coroutine, s *Site) (got []string, sizes []int64, err error) {
+	var producers []Producer
+	for i, a := range j.attempts {
+		out, producer, err := s.write(c, i, a, j.written[a], j.batch, j.partitions)
 		if err != nil {
 			return nil, nil, err
 		}
+		producers = append(producers, producer)
 		sizes = append(sizes, out[0].Bytes...)
 	}
-	got, err = read(c, s, j.attempts, j.lo, j.hi)
+	got, err = readFrom(c, s.Reader, producers, j.lo, j.hi)
 	return got, sizes, err
 }
 
-// Whatever the budget, each partition comes back as it was written: the rows of each attempt in their order, the
-// attempts in the order in which the reader names them, in the same frames.
-func TestRoundTrip(t *testing.T) {
+// Accept runs the tests that each place has to pass, and finds the same results in all.
+func Accept(t *testing.T, places map[string]Place) {
+	t.Run("round trip", func(t *testing.T) { acceptRoundTrip(t, places) })
+	for name, place := range places {
+		t.Run("long blocks/"+name, func(t *testing.T) { acceptLongBlocks(t, place) })
+		t.Run("large rows/"+name, func(t *testing.T) { acceptLargeRows(t, place) })
+	}
+}
+
+// Wherever it lies and whatever the budget, each partition comes back as it was written: the rows of each attempt in
+// their order, the attempts in the order in which the reader names them, in the same frames.
+func acceptRoundTrip(t *testing.T, places map[string]Place) {
 	sched := startScheduler(t)
-	dir := t.TempDir()
-	var stores atomic.Int64
 	rapid.Check(t, func(t *rapid.T) {
 		j := drawJob(t)
 		want := j.want()
 		var frames []int64
-		for i, budget := range []int64{0, 1000, 3000, 20_000, math.MaxInt64} {
-			j.config.MemoryBytes = budget
-			j.config.Dir = filepath.Join(dir, fmt.Sprint(stores.Add(1)))
-			s, err := NewStore(j.config)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, name := range slices.Sorted(maps.Keys(places)) {
+			j.config.MemoryBytes = rapid.SampledFrom([]int64{0, 1000, 3000, 20_000, math.MaxInt64}).Draw(t, name)
+			site := places[name](t, j.config)
 			var got []string
 			var sizes []int64
-			err = sched.run(func(c *coro.Coroutine) (err error) {
-				got, sizes, err = j.through(c, s)
+			err := sched.run(func(c *coro.Coroutine) (err error) {
+				got, sizes, err = j.through(c, site)
 				return err
 			})
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: %v", name, err)
 			}
-			if s.used() > budget {
-				t.Errorf("%d bytes of a budget of %d are taken", s.used(), budget)
+			for _, s := range site.Writers {
+				if s.used() > j.config.MemoryBytes {
+					t.Errorf("%s: %d bytes of a budget of %d are taken", name, s.used(), j.config.MemoryBytes)
+				}
 			}
 			if !slices.Equal(got, want) {
-				t.Fatalf("with a budget of %d bytes came back\n%v\nwant\n%v", budget, got, want)
+				t.Fatalf("from %s came back\n%v\nwant\n%v", name, got, want)
 			}
-			if i == 0 {
+			if frames == nil {
 				frames = sizes
 			}
 			if !slices.Equal(sizes, frames) {
-				t.Errorf("with a budget of %d bytes the blocks' sizes are %v, without one %v", budget, sizes, frames)
+				t.Errorf("%s: the blocks' sizes are %v, elsewhere %v", name, sizes, frames)
 			}
-			closeStore(t, s)
-			if _, err := os.Stat(j.config.Dir); !os.IsNotExist(err) {
-				t.Errorf("the directory that the store made is still there: %v", err)
-			}
+			site.close(t)
 		}
 	})
+}
+
+// A block that is longer than what is read at once arrives whole, with the next piece on its way.
+func acceptLongBlocks(t *testing.T, place Place) {
+	sched := startScheduler(t)
+	s := place(t, Config{BufferBytes: 4 << 20})
+	all := rows(100_000, 2)
+	err := sched.run(func(c *coro.Coroutine) error {
+		var producers []Producer
+		var want []string
+		for i, a := range []string{"a", "b", "c", "d"} {
+			_, p, err := s.write(c, i, a, all, 8192, 2)
+			if err != nil {
+				return err
+			}
+			producers = append(producers, p)
+		}
+		for p := range 2 {
+			for range producers {
+				want = append(want, of(all, p)...)
+			}
+		}
+		got, err := readFrom(c, s.Reader, producers, 0, 2)
+		if err == nil && !slices.Equal(got, want) {
+			t.Error("what came back is not what was written")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close(t)
+}
+
+// A row that is larger than what is read at once, and than what may be read ahead, has a frame of its own.
+func acceptLargeRows(t *testing.T, place Place) {
+	sched := startScheduler(t)
+	s := place(t, Config{AheadBytes: 1 << 20})
+	var all []row
+	for i, n := range []int{10, 3 << 20, 20, 9 << 20, 30, 2 << 20, 2 << 20, 2 << 20, 40} {
+		all = append(all, row{key: strings.Repeat("x", n), value: int64(i)})
+	}
+	err := sched.run(func(c *coro.Coroutine) error {
+		_, p, err := s.write(c, 0, "a", all, len(all), 1)
+		if err != nil {
+			return err
+		}
+		got, err := readFrom(c, s.Reader, []Producer{p}, 0, 1)
+		if err == nil && !slices.Equal(got, of(all, 0)) {
+			t.Errorf("read %v", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close(t)
 }
 
 // A task writes several exchanges into its one file.
@@ -247,34 +348,6 @@ func TestConcurrency(t *testing.T) {
 	}
 	if used := s.used(); used > 60_000 || used < 0 {
 		t.Errorf("%d bytes of a budget of 60000 are taken", used)
-	}
-	closeStore(t, s)
-}
-
-// A block that is longer than what is read at once arrives whole, with the next piece on its way.
-func TestLongBlocks(t *testing.T) {
-	sched := startScheduler(t)
-	s := newStore(t, Config{BufferBytes: 4 << 20})
-	all := rows(150_000, 2)
-	err := sched.run(func(c *coro.Coroutine) error {
-		for _, a := range []string{"a", "b"} {
-			if _, err := write(c, s, a, all, 8192, 2); err != nil {
-				return err
-			}
-		}
-		for p := range 2 {
-			got, err := read(c, s, []string{"a", "b"}, p, p+1)
-			if err != nil {
-				return err
-			}
-			if want := of(all, p); !slices.Equal(got, append(want, want...)) {
-				t.Errorf("partition %d is not what was written", p)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	closeStore(t, s)
 }

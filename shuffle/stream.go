@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -295,12 +296,14 @@ func (s *stream) verify(ctx context.Context, attempt string, partition int) erro
 	return nil // who cannot be asked may be able to send
 }
 
-// blame says whose fault err is: the producers' whose outputs the worker has lost, or that of all if it is not there.
+// blame says whose fault err is: of the producers whose outputs the worker has lost, or of all if it is not there.
 func (s *stream) blame(err error, partition int) error {
 	attempts := s.attempts
-	if gone, ok := errors.AsType[*GoneError](err); ok {
-		attempts = gone.Attempts
-	} else if final(err) {
+	gone, ok := errors.AsType[*GoneError](err)
+	if ok {
+		attempts = slices.DeleteFunc(slices.Clone(gone.Attempts), func(a string) bool { return !slices.Contains(s.attempts, a) })
+	}
+	if final(err) && !ok || len(attempts) == 0 {
 		return fmt.Errorf("fetch from worker %s: %w", s.worker, err)
 	}
 	return lost(attempts, s.query.Exchange, partition, fmt.Errorf("worker %s: %w", s.worker, err))
