@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"fletch/engine"
-	"fletch/fault"
 	"fletch/local"
 	"fletch/plugins"
 	"fletch/plugins/open"
@@ -33,7 +32,7 @@ func executorCommand() *cli.Command {
 	}
 }
 
-// plugin is how the code of plugins is checked and opened everywhere.
+// plugin is how the code of a user's plugin is checked and opened.
 var plugin = executor.Plugin{
 	Check: func(path, sha256 string) error {
 		_, err := plugins.Preflight(path, sha256)
@@ -92,7 +91,7 @@ func serveAttempts(c *cli.Context) error {
 	if err != nil {
 		return errors.Join(err, agent.Close())
 	}
-	return executor.Serve(context.WithoutCancel(c.Context), executor.Config{Plugin: plugin, Agent: agent, Files: files})
+	return executor.Serve(context.WithoutCancel(c.Context), executor.Config{Open: open.Open, Agent: agent, Files: files})
 }
 
 // describePlugin is the child of executor.Describe.
@@ -112,8 +111,8 @@ func runPlugin(c *cli.Context) error {
 	}
 	local.MainWith(func(args []string) (*engine.Job, error) {
 		declare, err := plugin.Load(j.file, j.sha256)
-		if err != nil { // the file is the user's: what is wrong with it stays so
-			return nil, fault.As(fault.Permanent, err)
+		if err != nil {
+			return nil, err
 		}
 		return declare(args)
 	}, j.args)

@@ -123,8 +123,8 @@ func Answer(w io.Writer, p Plugin, path, sha256 string, args []string) error {
 // describe returns the graph. What the function Job returns as an error keeps its class.
 func describe(w io.Writer, p Plugin, path, sha256 string, args []string) (*plan.Graph, error) {
 	declare, err := p.Load(path, sha256)
-	if err != nil { // the file is the user's: what is wrong with it stays so
-		return nil, fault.As(fault.Permanent, err)
+	if err != nil {
+		return nil, err
 	}
 	if err := writePart(w, partOpened, nil); err != nil {
 		return nil, fault.As(fault.Permanent, err)

@@ -46,7 +46,6 @@ type agent struct {
 
 	mu       sync.Mutex
 	refuse   bool                // to reserve memory
-	mistaken bool                // grants, but sends no descriptor
 	asked    []string            // attempts for which memory was asked
 	memory   map[string]*os.File // what was granted, by attempt
 	logs     []*api.LogRecord
@@ -54,7 +53,7 @@ type agent struct {
 }
 
 // newAgent starts an executor whose plugins are made by open.
-func newAgent(t *testing.T, open func(path string) (func([]string) (*engine.Job, error), error)) *agent {
+func newAgent(t *testing.T, open Opener) *agent {
 	t.Helper()
 	a := &agent{
 		t: t, to: make(chan *api.AgentMessage), from: make(chan *api.ExecutorMessage, 1<<16), connected: make(chan struct{}),
@@ -68,9 +67,7 @@ func newAgent(t *testing.T, open func(path string) (func([]string) (*engine.Job,
 	over := make(chan error, 1)
 	go func() { over <- a.server.Serve(newOneConn(ours)) }()
 	go func() {
-		a.served <- Serve(context.Background(), Config{
-			Plugin: Plugin{Check: func(string, string) error { return nil }, Open: open}, Agent: theirs, Files: theirFiles,
-		})
+		a.served <- Serve(context.Background(), Config{Open: open, Agent: theirs, Files: theirFiles})
 	}()
 	t.Cleanup(func() {
 		a.server.Stop()
@@ -199,9 +196,6 @@ func (a *agent) OpenOutput(_ context.Context, m *api.OpenOutputRequest) (*api.Op
 }
 
 func (a *agent) sendLocked(attempt string) error {
-	if a.mistaken {
-		return nil
-	}
 	_, _, err := a.files.WriteMsgUnix([]byte(attempt), unix.UnixRights(int(a.memory[attempt].Fd())), nil)
 	return err
 }

@@ -27,11 +27,11 @@ type description struct {
 	graph *plan.Graph
 	slots int
 
-	plugin, sha256 string
-	args           []string
-	stages         []plan.Stage
-	maxLineBytes   int
-	parallelism    int
+	plugin       string
+	args         []string
+	stages       []plan.Stage
+	maxLineBytes int
+	parallelism  int
 }
 
 // loaded is the outcome of loading.
@@ -49,7 +49,7 @@ func (x *executor) load(m *api.Load) error {
 		return fmt.Errorf("load: %w", err)
 	}
 	go func() {
-		job, err := d.load(x.config.Plugin)
+		job, err := d.load(x.config.Open)
 		x.loaded <- loaded{job, d, err}
 	}()
 	return nil
@@ -72,7 +72,7 @@ func descriptionOf(m *api.Load) (*description, error) {
 		return nil, err
 	}
 	d := &description{
-		id: m.GetJob(), dir: m.GetDir(), graph: graph, slots: int(m.GetSlots()), plugin: m.GetPlugin(), sha256: m.GetSha256(),
+		id: m.GetJob(), dir: m.GetDir(), graph: graph, slots: int(m.GetSlots()), plugin: m.GetPlugin(),
 		args: m.GetArgs(), stages: stages, maxLineBytes: int(m.GetMaxLineBytes()), parallelism: int(m.GetParallelism()),
 	}
 	if d.id == "" || d.dir == "" || d.slots < 1 || d.parallelism < 1 || d.maxLineBytes < 1 {
@@ -102,8 +102,8 @@ func checkStages(g *plan.Graph, stages []plan.Stage) error {
 }
 
 // load opens the plugin, calls its function Job and sees that the graph is the one that was submitted.
-func (d *description) load(p Plugin) (*engine.Job, error) {
-	declare, err := p.Load(d.plugin, d.sha256)
+func (d *description) load(open Opener) (*engine.Job, error) {
+	declare, err := open(d.plugin)
 	if err != nil {
 		return nil, err
 	}

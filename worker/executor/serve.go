@@ -18,7 +18,9 @@ import (
 
 // Config sets an executor up.
 type Config struct {
-	Plugin
+	// Open opens the job's plugin. The agent, which runs the same program, has checked the file just before: to read all of
+	// it again would take longer than to open it.
+	Open Opener
 	// Agent is the connection to the agent.
 	Agent net.Conn
 	// Files is where the agent sends descriptors.

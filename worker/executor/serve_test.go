@@ -23,7 +23,7 @@ import (
 )
 
 // opens is a plugin whose function Job is declare.
-func opens(declare func([]string) (*engine.Job, error)) func(string) (func([]string) (*engine.Job, error), error) {
+func opens(declare func([]string) (*engine.Job, error)) Opener {
 	return func(string) (func([]string) (*engine.Job, error), error) { return declare, nil }
 }
 
@@ -182,7 +182,7 @@ func TestLoadErrors(t *testing.T) {
 	panics := func(args []string) (*engine.Job, error) { panic("out of luck") }
 	none := func(args []string) (*engine.Job, error) { return nil, nil }
 	for name, c := range map[string]struct {
-		open  func(string) (func([]string) (*engine.Job, error), error)
+		open  Opener
 		stage bool
 		want  string
 	}{
