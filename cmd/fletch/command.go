@@ -50,7 +50,7 @@ func command(c *cli.Command, do func(c *cli.Context) error, from ...config.Secti
 	c.ArgsUsage = strings.TrimSpace("[flags] " + c.ArgsUsage)
 	c.Action = func(ctx *cli.Context) error {
 		if len(c.Subcommands) > 0 && ctx.Args().Present() {
-			return unknownCommand(ctx, c.Subcommands, ctx.Args().First())
+			return unknownCommand(ctx.Command.HelpName, c.Subcommands, ctx.Args().First())
 		}
 		if !passesOn(c) {
 			if err := arguments(ctx, len(takes)); err != nil {
@@ -74,7 +74,7 @@ func group(name, usage string, commands ...*cli.Command) *cli.Command {
 		Name: name, Usage: usage, Subcommands: commands, CustomHelpTemplate: groupHelp, HideHelpCommand: true, OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return unknownCommand(c, commands, c.Args().First())
+				return unknownCommand(c.Command.HelpName, commands, c.Args().First())
 			}
 			return cli.ShowSubcommandHelp(c)
 		},

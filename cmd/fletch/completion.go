@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"fletch/cmd/fletch/config"
 )
 
 // completions are the scripts by shell. They ask fletch itself what may come next.
@@ -65,5 +68,30 @@ For fish:  fletch completion fish | source`,
 			_, err := fmt.Fprint(c.App.Writer, script)
 			return err
 		},
+	}
+}
+
+// completeWait is how long the cluster may take to name its jobs: somebody waits at a prompt.
+const completeWait = 500 * time.Millisecond
+
+// completeJobs completes the ID of a job, and flags.
+func completeJobs(c *cli.Context) {
+	cli.DefaultCompleteWithFlags(c.Command)(c)
+	var s clientSettings
+	if c.Args().Present() || config.Read(c, sections(), s.section()) != nil {
+		return
+	}
+	s.timeout = completeWait
+	cluster, err := s.connect()
+	if err != nil {
+		return
+	}
+	defer cluster.Close()
+	jobs, _, err := cluster.Jobs(c.Context, knownJobs)
+	if err != nil {
+		return
+	}
+	for i := range jobs {
+		fmt.Fprintln(c.App.Writer, jobs[i].ID)
 	}
 }

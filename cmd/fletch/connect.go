@@ -21,8 +21,7 @@ type clientSettings struct {
 
 func (s *clientSettings) section() config.Section {
 	return config.Section{Name: "client", Settings: []config.Setting{
-		{Name: "master", Usage: "ask the cluster with masters at `ADDRESSES`, as host:port,... (default: the one that fletch cluster up started here)",
-			Value: config.Addresses(&s.masters)},
+		{Name: "master", Usage: "ask the masters at `ADDRESSES`: host:port,... (default: those of fletch cluster up)", Value: config.Addresses(&s.masters)},
 		{Name: "timeout", Usage: "look for the master that leads for `DURATION` (default: 10s)", Value: config.Duration(&s.timeout, time.Millisecond)},
 	}}
 }
@@ -52,6 +51,9 @@ func (s *clientSettings) connect() (*client.Client, error) {
 // clientCommand makes a command that asks a cluster. Ctrl-C ends it. A setting of its own hides the client's of that name.
 func clientCommand(c *cli.Command, do func(ctx context.Context, c *cli.Context, cluster *client.Client) error, from ...config.Section) *cli.Command {
 	var s clientSettings
+	if c.ArgsUsage == "ID" {
+		c.BashComplete = completeJobs
+	}
 	return command(c, func(c *cli.Context) (err error) {
 		cluster, err := s.connect()
 		if err != nil {

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
 
 // The help texts are templates of urfave/cli, which aligns what tabs separate.
 const (
@@ -13,6 +17,11 @@ Commands:
 {{end}}
 Start here:
   fletch run ./examples/wordcount --input FILE --output DIR
+
+On a cluster of processes on this machine:
+  fletch cluster up
+  fletch submit ./examples/wordcount --input FILE --output DIR
+  fletch cluster down
 
 fletch COMMAND --help says more about a command.
 `
@@ -50,17 +59,18 @@ func helpCommand() *cli.Command {
 		HideHelpCommand:    true,
 		OnUsageError:       usageError,
 		Action: func(c *cli.Context) error {
-			commands, shown := c.App.Commands, (*cli.Command)(nil)
-			for _, name := range c.Args().Slice() {
-				if shown = named(commands, name); shown == nil {
-					return unknownCommand(c, commands, name)
-				}
-				commands = shown.Subcommands
-			}
-			if shown == nil {
+			if !c.Args().Present() {
 				return cli.ShowAppHelp(c)
 			}
-			return c.App.RunContext(c.Context, append(append([]string{c.App.Name}, c.Args().Slice()...), "--help"))
+			words, commands := []string{c.App.Name}, c.App.Commands
+			for _, name := range c.Args().Slice() {
+				command := named(commands, name)
+				if command == nil {
+					return unknownCommand(strings.Join(words, " "), commands, name)
+				}
+				words, commands = append(words, name), command.Subcommands
+			}
+			return c.App.RunContext(c.Context, append(words, "--help"))
 		},
 	}
 }

@@ -89,15 +89,16 @@ func noCommand(c *cli.Context) error {
 	if !c.Args().Present() {
 		return cli.ShowAppHelp(c)
 	}
-	return unknownCommand(c, c.App.Commands, c.Args().First())
+	return unknownCommand(c.App.Name, c.App.Commands, c.Args().First())
 }
 
-// unknownCommand answers a name that none of the commands has.
-func unknownCommand(c *cli.Context, commands []*cli.Command, name string) error {
-	if c.Command.Name != c.App.Name {
-		return usagef("%s has no command %q%s\n\n%s --help lists them", c.Command.HelpName, name, suggestion(cli.SuggestCommand(commands, name)), c.Command.HelpName)
+// unknownCommand answers a name that none of a group's commands has.
+func unknownCommand(group string, commands []*cli.Command, name string) error {
+	has, lists := group+" has", group+" --help"
+	if group == "fletch" {
+		has, lists = "there is", "fletch help"
 	}
-	return usagef("there is no command %q%s\n\nfletch help lists them", name, suggestion(cli.SuggestCommand(commands, name)))
+	return usagef("%s no command %q%s\n\n%s lists them", has, name, suggestion(cli.SuggestCommand(commands, name)), lists)
 }
 
 // usageError answers wrong flags.

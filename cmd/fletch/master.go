@@ -32,10 +32,10 @@ func (s *masterSettings) section() config.Section {
 		{Name: "advertise", Usage: "be known to others as `HOST:PORT` (default: where it listens)", Value: config.Address(&s.advertise)},
 		{Name: "dir", Usage: "keep the data in `DIR` (default: fletch/master in $XDG_STATE_HOME)", Value: config.Text(&s.dir)},
 		{Name: "cluster", Usage: "belong to the cluster `NAME` (default: " + defaultCluster + ")", Value: config.Text(&s.cluster)},
-		{Name: "peers", Usage: "begin the cluster with the masters `NAME=HOST:PORT,...`, this one among them", Value: config.Pairs(&s.peers)},
-		{Name: "insecure", Usage: "permit to listen beyond this machine, where whoever reaches the port can run code on the workers", Value: config.Switch(&s.insecure)},
+		{Name: "peers", Usage: "begin the cluster with `NAME=HOST:PORT,...`, this master among them", Value: config.Pairs(&s.peers)},
+		{Name: "insecure", Usage: "listen beyond this machine: whoever reaches the port can run code on the workers", Value: config.Switch(&s.insecure)},
 		{Name: "election-timeout", Usage: "wait for a silent leader for `DURATION` (default: 1s)", Value: config.Duration(&s.election, 50*time.Millisecond)},
-		{Name: "lost-after", Usage: "run the tasks of a worker elsewhere that is gone for `DURATION` (default: 10s)", Value: config.Duration(&s.lost, 100*time.Millisecond)},
+		{Name: "lost-after", Usage: "give up a worker that is gone for `DURATION` (default: 10s)", Value: config.Duration(&s.lost, 100*time.Millisecond)},
 	}, s.log.settings()...)}
 }
 

@@ -22,7 +22,7 @@ type workerSettings struct {
 
 func (s *workerSettings) section() config.Section {
 	return config.Section{Name: "worker", Settings: append([]config.Setting{
-		{Name: "master", Usage: "serve the cluster with masters at `ADDRESSES`, as host:port,... (default: " + defaultMasterAddress + ")", Value: config.Addresses(&s.masters)},
+		{Name: "master", Usage: "serve the masters at `ADDRESSES`: host:port,... (default: " + defaultMasterAddress + ")", Value: config.Addresses(&s.masters)},
 		{Name: "listen", Usage: "serve on `HOST:PORT` (default: a free port of 127.0.0.1)", Value: config.Address(&s.listen)},
 		{Name: "advertise", Usage: "be known to others as `HOST:PORT` (default: where it listens)", Value: config.Address(&s.advertise)},
 		{Name: "dir", Usage: "keep the data in `DIR` (default: fletch/worker in $XDG_STATE_HOME)", Value: config.Text(&s.dir)},
@@ -32,7 +32,7 @@ func (s *workerSettings) section() config.Section {
 		{Name: "parallelism", Usage: "let a job use `N` cores at a time (default: all)", Value: config.Count(&s.parallelism, 1, 4096)},
 		{Name: "memory", Usage: "use up to `SIZE`, such as 8GiB (default: half of the memory)", Value: config.Size(&s.memory, 64<<20, 1<<60)},
 		{Name: "stuck-after", Usage: "give up an attempt that finishes no record for `DURATION` (default: 10m)", Value: config.Duration(&s.stuck, time.Second)},
-		{Name: "insecure", Usage: "permit to listen beyond this machine, where whoever reaches the port can read intermediate data", Value: config.Switch(&s.insecure)},
+		{Name: "insecure", Usage: "listen beyond this machine: whoever reaches the port can read intermediate data", Value: config.Switch(&s.insecure)},
 	}, s.log.settings()...)}
 }
 
