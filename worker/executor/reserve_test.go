@@ -48,6 +48,15 @@ func sendFile(t *testing.T, to *net.UnixConn, name string, f *os.File) {
 	f.Close()
 }
 
+func (d *descriptors) nobodyWaits(t *testing.T) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.mu.waiting) != 0 {
+		t.Errorf("%d still wait", len(d.mu.waiting))
+	}
+}
+
 // TestDescriptors sends files to those who wait for them, to nobody, and to one who waits no longer: those are closed.
 func TestDescriptors(t *testing.T) {
 	d, agent, done := receives(t)
@@ -77,9 +86,7 @@ func TestDescriptors(t *testing.T) {
 			t.Errorf("through the file came %q, %v", b, err)
 		}
 	}
-	if len(d.mu.waiting) != 0 {
-		t.Errorf("%d still wait", len(d.mu.waiting))
-	}
+	d.nobodyWaits(t)
 	late := d.expect("late")
 	w, r := pipeEnd(t)
 	sendFile(t, agent, "late", w)
@@ -158,7 +165,5 @@ func TestAsk(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Error(err)
 	}
-	if len(d.mu.waiting) != 0 {
-		t.Errorf("%d still wait", len(d.mu.waiting))
-	}
+	d.nobodyWaits(t)
 }
