@@ -7,12 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disk holds the steps of an output that a full or failing disk can break; tests break them.
+// disk holds the steps of an output that a full or failing disk can break, or a process not survive; tests break them.
 type disk struct {
 	create          func(path string) (partFile, error) // a new file; an old one is an error
+	mkdir           func(path string) error
 	link            func(from, to string) error
+	rename          func(from, to string) error // replaces a file by a file, an empty directory by a directory
 	renameNoReplace func(from, to string) error
 	syncDir         func(path string) error
+	remove          func(path string) error // with all that is in it
 }
 
 var systemDisk = disk{
@@ -23,9 +26,12 @@ var systemDisk = disk{
 		}
 		return diskFile{f}, nil
 	},
+	mkdir:           func(path string) error { return os.Mkdir(path, 0o777) },
 	link:            os.Link,
+	rename:          rename,
 	renameNoReplace: renameNoReplace,
 	syncDir:         syncDir,
+	remove:          os.RemoveAll,
 }
 
 type diskFile struct{ *os.File }
@@ -33,6 +39,14 @@ type diskFile struct{ *os.File }
 func (f diskFile) Remove() error {
 	if err := os.Remove(f.Name()); err != nil && !isMissing(err) {
 		return err
+	}
+	return nil
+}
+
+// rename is what os.Rename would be if it replaced empty directories, too.
+func rename(from, to string) error {
+	if err := unix.Rename(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
 }

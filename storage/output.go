@@ -25,19 +25,28 @@ type Output interface {
 // NewOutput begins an output, which must not exist yet. A path mem:<name> keeps it in the memory of this process, for
 // MemParts to hand out.
 func NewOutput(jobID string, loc plan.Location) (Output, error) {
-	if !validName(jobID, maxJobID) {
-		return nil, permanentf("job id %q: want up to %d letters, digits, dots, dashes and underlines, no dot first", jobID, maxJobID)
-	}
-	if !suffixForm.MatchString(loc.Suffix) {
-		return nil, permanentf("output suffix %q: want a dot, then letters, digits and dots", loc.Suffix)
+	if err := checkOutput(jobID, loc); err != nil {
+		return nil, err
 	}
 	if strings.HasPrefix(loc.Path, memScheme) {
 		return newMemOutput(loc)
 	}
-	if scheme := schemeOf(loc.Path); scheme != "" && scheme != "file" {
-		return nil, permanentf("output %s: nothing can write to %q: give a path", loc.Path, scheme+"://")
-	}
 	return newDirOutput(jobID, loc, systemDisk)
+}
+
+// checkOutput validates what an output is begun with.
+func checkOutput(jobID string, loc plan.Location) error {
+	if !validName(jobID, maxJobID) || strings.HasSuffix(jobID, deadSuffix) {
+		return permanentf("job id %q: want up to %d letters, digits, dots, dashes and underlines, no dot first, and no %s at the end",
+			jobID, maxJobID, deadSuffix)
+	}
+	if !suffixForm.MatchString(loc.Suffix) {
+		return permanentf("output suffix %q: want a dot, then letters, digits and dots", loc.Suffix)
+	}
+	if scheme := schemeOf(loc.Path); scheme != "" && scheme != "file" {
+		return permanentf("output %s: nothing can write to %q: give a path", loc.Path, scheme+"://")
+	}
+	return nil
 }
 
 // The longest names, in bytes. Together with a file's suffix they stay below the 255 of a file name.

@@ -18,16 +18,18 @@ import (
 //	.<base>.fletch-<job>/<attempt>.00003   an attempt's part of partition 3
 //	.<base>.fletch-<job>/publish/          becomes the output: the parts' final names, _SUCCESS
 //
-// Publish goes through these steps, each of which may find its work done by an earlier call:
-// link the parts into publish/, write the manifest, sync both, rename publish/ to the output unless something is there,
-// sync the directory that it stands in, remove the staging directory.
+// Publish goes through these steps: link the parts into publish/, write the manifest, sync both, rename publish/ to the
+// output unless something is there, sync the directory that it stands in, remove the staging directory. Each may find its
+// work done: by an earlier call, by a process that has died since, or by one that publishes the same parts right now. So
+// nothing that stands in publish/ is ever replaced by something else, and a step that fails while the output is there,
+// with the same manifest, has only come too late.
 type dirOutput struct {
 	jobID   string
 	path    string // of the output
 	suffix  string
-	synced  string // the directory above path that existed before; what was made below it needs a sync
-	staging *owned
-	placed  map[string]string // what Publish has linked so far: the part, by its final name
+	synced  string                      // the directory above path that existed before; what was made below it needs a sync
+	staging string                      // directory
+	owner   interface{ remove() error } // of staging
 	disk    disk
 }
 
@@ -41,23 +43,34 @@ func newDirOutput(jobID string, loc plan.Location, d disk) (*dirOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch _, err := os.Lstat(path); {
-	case err == nil:
-		return nil, existsError(path)
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("output %s: %w", path, err)
-	}
 	parent, prefix := stagingOf(path)
 	synced := existingAbove(parent)
-	if err := os.MkdirAll(parent, 0o777); err != nil {
-		return nil, fmt.Errorf("output %s: make the directory above it: %w", path, err)
+	if err := prepare(path); err != nil {
+		return nil, err
 	}
-	sweepStaging(parent, prefix)
-	o := &dirOutput{jobID: jobID, path: path, suffix: loc.Suffix, synced: synced, placed: map[string]string{}, disk: d}
-	if o.staging, err = claimStaging(filepath.Join(parent, prefix+jobID)); err != nil {
+	if holder := reservationOf(path, jobID, d).holder(); holder != "" {
+		return nil, reservedError(path, holder)
+	}
+	staging, err := claimStaging(filepath.Join(parent, prefix+jobID))
+	if err != nil {
 		return nil, fmt.Errorf("output %s: %w", path, err)
 	}
-	return o, nil
+	return &dirOutput{
+		jobID: jobID, path: path, suffix: loc.Suffix, synced: synced, staging: staging.dir, owner: staging, disk: d,
+	}, nil
+}
+
+// prepare makes room for the staging directory of an output that must not exist yet.
+func prepare(path string) error {
+	if err := vacant(path); err != nil {
+		return err
+	}
+	parent, prefix := stagingOf(path)
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return fmt.Errorf("output %s: make the directory above it: %w", path, err)
+	}
+	sweepStaging(parent, prefix)
+	return nil
 }
 
 // stagingOf returns the directory in which the staging directories of an output stand, and what their names begin with.
@@ -96,7 +109,7 @@ func claimStaging(dir string) (*owned, error) {
 	return o, nil
 }
 
-var stagingForm = regexp.MustCompile(`^\..+\.fletch-[A-Za-z0-9_-]`)
+var stagingForm = regexp.MustCompile(`^\..+\.fletch-[A-Za-z0-9._-]`)
 
 // isStaging reports whether a directory of that name holds unpublished output.
 func isStaging(name string) bool { return stagingForm.MatchString(name) }
@@ -116,7 +129,7 @@ func (o *dirOutput) Create(attempt string, partition int) (*PartWriter, error) {
 		return nil, err
 	}
 	name := partName(attempt, partition)
-	file, err := o.disk.create(filepath.Join(o.staging.dir, name))
+	file, err := o.disk.create(filepath.Join(o.staging, name))
 	if err != nil {
 		return nil, fmt.Errorf("output %s: begin a part: %w", o.path, err)
 	}
@@ -129,39 +142,62 @@ func (o *dirOutput) Publish(parts []plan.Part) error {
 	}
 	m := newManifest(o.jobID, o.suffix, parts)
 	text := m.encode()
-	if !o.holds(text) {
-		ready := filepath.Join(o.staging.dir, publishName)
-		if err := o.assemble(ready, m, parts, text); err != nil {
-			return fmt.Errorf("publish output %s: %w", o.path, err)
-		}
-		err := o.disk.renameNoReplace(ready, o.path)
-		if errors.Is(err, os.ErrExist) {
-			return appearedError(o.path)
-		}
-		if err != nil {
-			return fmt.Errorf("publish output %s: %w", o.path, err)
+	if there, err := o.holds(text); err != nil {
+		return o.wrap(err)
+	} else if !there {
+		if err := o.appear(m, parts, text); err != nil && !o.late(text) {
+			return err
 		}
 	}
-	if err := o.syncAbove(); err != nil {
-		return fmt.Errorf("publish output %s: %w", o.path, err)
+	if err := syncUp(filepath.Dir(o.path), o.synced, o.disk); err != nil {
+		return o.wrap(err)
 	}
-	o.staging.remove() //nolint:errcheck // the output is complete; what stays is swept by the next one of its name
+	o.owner.remove() //nolint:errcheck // the output is complete; what stays is removed by the next one of its name
 	return nil
 }
 
-// holds reports whether the output is there, published by an earlier call with the same parts.
-func (o *dirOutput) holds(text []byte) bool {
+// holds reports whether the output is there, made of the same parts for the same job.
+func (o *dirOutput) holds(text []byte) (bool, error) {
 	found, err := os.ReadFile(filepath.Join(o.path, manifestName))
-	return err == nil && bytes.Equal(found, text)
+	if isMissing(err) {
+		return false, nil
+	}
+	return bytes.Equal(found, text), err
+}
+
+// late reports that somebody else has published the same parts meanwhile.
+func (o *dirOutput) late(text []byte) bool {
+	there, err := o.holds(text)
+	return there && err == nil
+}
+
+// appear gives the output its name, with all that belongs to it.
+func (o *dirOutput) appear(m manifest, parts []plan.Part, text []byte) error {
+	ready := filepath.Join(o.staging, publishName)
+	err := o.assemble(ready, m, parts, text)
+	if err == nil {
+		err = o.disk.renameNoReplace(ready, o.path)
+		if errors.Is(err, os.ErrExist) {
+			return appearedError(o.path)
+		}
+	}
+	return o.wrap(err)
+}
+
+func (o *dirOutput) wrap(err error) error {
+	if err != nil {
+		return fmt.Errorf("publish output %s: %w", o.path, err)
+	}
+	return nil
 }
 
 // assemble fills the directory that becomes the output.
 func (o *dirOutput) assemble(ready string, m manifest, parts []plan.Part, text []byte) error {
-	if err := os.Mkdir(ready, 0o777); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := o.disk.mkdir(ready); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	for i, p := range parts {
-		if err := o.place(p, m.Parts[i].Name); err != nil {
+		if err := o.place(p, filepath.Join(ready, m.Parts[i].Name)); err != nil {
 			return err
 		}
 	}
@@ -171,36 +207,10 @@ func (o *dirOutput) assemble(ready string, m manifest, parts []plan.Part, text [
 	return o.disk.syncDir(ready)
 }
 
-// place gives a committed part its final name as well.
-func (o *dirOutput) place(p plan.Part, final string) error {
-	if earlier, ok := o.placed[final]; ok && earlier != p.Name {
-		return permanentf("%s is made of part %s already, not of %s", final, earlier, p.Name)
-	} else if ok {
-		return nil
-	}
-	from, to := filepath.Join(o.staging.dir, p.Name), filepath.Join(o.staging.dir, publishName, final)
-	found, err := os.Lstat(from)
-	if err != nil {
-		return err
-	}
-	if found.Size() != p.Bytes {
-		return permanentf("part %s has %d bytes, %d were committed", p.Name, found.Size(), p.Bytes)
-	}
-	err = o.disk.link(from, to)
-	if isLinkless(err) {
-		err = os.Rename(from, to)
-	}
-	if err == nil {
-		o.placed[final] = p.Name
-	}
-	return err
-}
-
+// writeManifest writes the manifest beside the directory that becomes the output and moves it in, so that it is never
+// there in part.
 func (o *dirOutput) writeManifest(path string, text []byte) error {
-	if err := os.Remove(path); err != nil && !isMissing(err) {
-		return err
-	}
-	f, err := o.disk.create(path)
+	f, err := o.disk.create(filepath.Join(o.staging, "manifest-"+randomHex()))
 	if err != nil {
 		return err
 	}
@@ -208,19 +218,25 @@ func (o *dirOutput) writeManifest(path string, text []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = o.disk.rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, f.Remove())
+	}
+	return nil
 }
 
-// syncAbove makes the output's name durable, with the directories that were made for it.
-func (o *dirOutput) syncAbove() error {
-	for dir := filepath.Dir(o.path); ; dir = filepath.Dir(dir) {
-		if err := o.disk.syncDir(dir); err != nil {
+// syncUp makes the names in dir durable, and those of the directories above it up to one that has long been there.
+func syncUp(dir, synced string, d disk) error {
+	for ; ; dir = filepath.Dir(dir) {
+		if err := d.syncDir(dir); err != nil {
 			return err
 		}
-		if dir == o.synced || dir == filepath.Dir(dir) {
+		if dir == synced || dir == filepath.Dir(dir) {
 			return nil
 		}
 	}
 }
 
-func (o *dirOutput) Abort() error { return o.staging.remove() }
+func (o *dirOutput) Abort() error { return o.owner.remove() }

@@ -107,6 +107,8 @@ type memFile struct {
 	output *memOutput
 }
 
+func (f *memFile) Name() string { return f.name }
+
 func (*memFile) Sync() error  { return nil }
 func (*memFile) Close() error { return nil }
 

@@ -20,7 +20,7 @@ import (
 //   - sweep: lock the file of a directory, see that it still stands there, rename the directory to <name>.dead, remove
 //     it. The rename frees the name at once, so that no new owner can step into a directory that is being emptied.
 //
-// A directory without a lock file is removed only if it is empty.
+// A directory without a lock file is removed only if it is empty, or is named .dead already.
 const (
 	lockName   = "lock"
 	deadSuffix = ".dead"
@@ -152,6 +152,9 @@ func sweepDir(path string) error {
 	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
 		return err
 	}
+	if strings.HasSuffix(path, deadSuffix) {
+		return os.RemoveAll(path)
+	}
 	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return os.Remove(path) // fails unless it is empty
@@ -163,12 +166,9 @@ func sweepDir(path string) error {
 	if taken, err := takeLock(lock); err != nil || !taken {
 		return err
 	}
-	dead := path
-	if !strings.HasSuffix(path, deadSuffix) {
-		dead += deadSuffix
-		if err := os.Rename(path, dead); err != nil {
-			return err
-		}
+	dead := path + deadSuffix
+	if err := os.Rename(path, dead); err != nil {
+		return err
 	}
 	return os.RemoveAll(dead)
 }

@@ -19,6 +19,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // partFile is where a PartWriter's bytes go.
 type partFile interface {
 	io.Writer
+	Name() string
 	Sync() error
 	Close() error
 	// Remove takes the closed file away. Taking it away twice is no error.
