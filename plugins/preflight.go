@@ -45,26 +45,38 @@ func preflight(path, wantSHA256 string, this *Build, sources map[string]string) 
 		return nil, fault.As(fault.Permanent, fmt.Errorf("open the plugin: %w", err))
 	}
 	defer f.Close()
+	m, err := unchanged(f, wantSHA256, this, sources)
+	if mismatch, ok := errors.AsType[*Mismatch](err); ok {
+		mismatch.Path = path
+		return nil, fault.As(fault.Permanent, mismatch)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// file is what Preflight needs of an open one.
+type file interface {
+	io.ReaderAt
+	Stat() (os.FileInfo, error)
+}
+
+// unchanged inspects a file, and sees that it is the same afterwards.
+func unchanged(f file, wantSHA256 string, this *Build, sources map[string]string) (*Manifest, error) {
 	before, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("check the plugin: %w", err)
+		return nil, err
 	}
 	m, found := inspect(f, before, wantSHA256, this, sources)
 	after, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("check the plugin: %w", err)
+		return nil, err
 	}
 	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
-		return nil, fmt.Errorf("%s changed while it was being read: try again once it is written", path)
+		return nil, errors.New("it changed while it was being read: try again once it is written")
 	}
-	if mismatch, ok := errors.AsType[*Mismatch](found); ok {
-		mismatch.Path = path
-		return nil, fault.As(fault.Permanent, mismatch)
-	}
-	if found != nil {
-		return nil, fmt.Errorf("%s: %w", path, found)
-	}
-	return m, nil
+	return m, found
 }
 
 // inspect checks the open file: first that it is whole, then what it says of itself.
