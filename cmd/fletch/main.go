@@ -58,6 +58,8 @@ func codeOf(err error) int {
 		return local.ExitUsage
 	case errors.As(err, &noLeader), errors.Is(err, errNoCluster):
 		return exitNoLeader
+	case errors.Is(err, errTimeout):
+		return exitTimeout
 	}
 	return local.ExitFailed
 }

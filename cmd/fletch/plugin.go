@@ -25,35 +25,35 @@ import (
 //
 //	<user's cache>/fletch/plugins/<hash of the package's name and place>/job.so
 //
-// and locked until release, so that what is described is what is sent.
+// and locked until release, which is there also with an error, so that what is described is what is sent.
 func builtPlugin(ctx context.Context, c *cli.Context) (path string, release func() error, err error) {
-	job := c.Args().First()
+	job, release := c.Args().First(), func() error { return nil }
 	if info, err := os.Stat(job); strings.HasSuffix(job, ".so") && (err != nil || !info.IsDir()) {
 		if err != nil {
-			return "", nil, &launch.UsageError{Err: fmt.Errorf("open the plugin: %w", err)}
+			return "", release, &launch.UsageError{Err: fmt.Errorf("open the plugin: %w", err)}
 		}
-		return job, func() error { return nil }, nil
+		return job, release, nil
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", nil, fmt.Errorf("find a directory for built jobs: %w", err)
+		return "", release, fmt.Errorf("find a directory for built jobs: %w", err)
 	}
 	place, err := filepath.Abs(job)
 	if err != nil {
-		return "", nil, err
+		return "", release, err
 	}
 	hash := sha256.Sum256([]byte(place))
 	dir := filepath.Join(cache, "fletch", "plugins", hex.EncodeToString(hash[:8]))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", nil, fmt.Errorf("make a directory for the built job: %w", err)
+		return "", release, fmt.Errorf("make a directory for the built job: %w", err)
 	}
 	lock, err := flock.Take(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
-		return "", nil, err
+		return "", release, err
 	}
 	path = filepath.Join(dir, "job.so")
 	if err := buildQuietly(ctx, c, job, path); err != nil {
-		return "", nil, errors.Join(err, lock.Close())
+		return "", release, errors.Join(err, lock.Close())
 	}
 	return path, lock.Close, nil
 }

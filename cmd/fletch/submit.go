@@ -51,12 +51,16 @@ Example:
 				return usagef("which job? Name its directory, as in fletch submit ./examples/wordcount\n\nfletch submit --help says more")
 			}
 			id, err := s.submit(ctx, c, cluster)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if detach {
+			case detach && v.json:
+				return printJSON(c.App.Writer, map[string]string{"id": id})
+			case detach:
 				_, err := fmt.Fprintln(c.App.Writer, id)
 				return err
+			case !v.quiet:
+				fmt.Fprintf(c.App.ErrWriter, "job %s\n", id)
 			}
 			err = v.follow(ctx, c, cluster, id)
 			if errors.Is(err, errInterrupted) {
@@ -70,34 +74,41 @@ Example:
 
 // submit submits the job that the arguments name and returns its ID.
 func (s *submitSettings) submit(ctx context.Context, c *cli.Context, cluster *client.Client) (id string, err error) {
-	path, release, err := builtPlugin(ctx, c)
+	submission, release, err := s.prepare(ctx, c, cluster)
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: nothing was submitted", context.Cause(ctx))
+	}
 	if err != nil {
-		return "", err
+		return "", errors.Join(err, release())
 	}
-	defer func() { err = errors.Join(err, release()) }()
-	if _, err := plugins.Preflight(path, ""); err != nil {
-		return "", err
-	}
-	args := c.Args().Tail()
-	graph, err := executor.Describe(ctx, executor.DescribeConfig{Path: path, Args: args, Stderr: c.App.ErrWriter})
-	if err != nil {
-		return "", describeError(err)
-	}
-	sha, err := cluster.PutPlugin(ctx, path)
-	if err != nil {
-		return "", err
-	}
-	id = client.NewID(graph.Job)
-	warnings, err := cluster.Submit(ctx, client.Submission{
-		ID: id, Graph: graph, Plugin: sha, Args: args, User: userName(), Partitions: s.partitions, MaxLineBytes: s.maxLine,
-	})
+	warnings, err := cluster.Submit(ctx, submission)
 	for _, w := range warnings {
 		fmt.Fprintf(c.App.ErrWriter, "warning: %s\n", printable(w))
 	}
-	if errors.Is(err, errInterrupted) {
-		err = fmt.Errorf("%w: fletch job status %s tells whether the cluster has the job", errInterrupted, id)
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("%w: fletch job status %s tells whether the cluster has the job", context.Cause(ctx), submission.ID)
 	}
-	return id, err
+	return submission.ID, errors.Join(err, release())
+}
+
+// prepare builds the job's plugin, asks it for the job's graph and sends it to the cluster. What release frees stays as it is
+// until then.
+func (s *submitSettings) prepare(ctx context.Context, c *cli.Context, cluster *client.Client) (out client.Submission, release func() error, err error) {
+	path, release, err := builtPlugin(ctx, c)
+	if err != nil {
+		return out, release, err
+	}
+	if _, err := plugins.Preflight(path, ""); err != nil {
+		return out, release, err
+	}
+	out = client.Submission{Args: c.Args().Tail(), User: userName(), Partitions: s.partitions, MaxLineBytes: s.maxLine}
+	out.Graph, err = executor.Describe(ctx, executor.DescribeConfig{Path: path, Args: out.Args, Stderr: c.App.ErrWriter})
+	if err != nil {
+		return out, release, describeError(err)
+	}
+	out.ID = client.NewID(out.Graph.Job)
+	out.Plugin, err = cluster.PutPlugin(ctx, path)
+	return out, release, err
 }
 
 // describeError says how a job that does not describe itself ends the command.
