@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -52,23 +50,9 @@ func builtPlugin(ctx context.Context, c *cli.Context) (path string, release func
 		return "", release, err
 	}
 	path = filepath.Join(dir, "job.so")
-	if err := buildQuietly(ctx, c, job, path); err != nil {
-		return "", release, errors.Join(err, lock.Close())
-	}
-	return path, lock.Close, nil
-}
-
-// buildQuietly builds a plugin, and says so only if it takes long.
-func buildQuietly(ctx context.Context, c *cli.Context, job, path string) error {
-	slow := time.AfterFunc(time.Second, func() { fmt.Fprintf(c.App.ErrWriter, "building %s ...\n", job) })
-	defer slow.Stop()
-	var log bytes.Buffer
-	err := build.Build(ctx, job, path, &log)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
+	err = build.Build(ctx, job, path, c.App.ErrWriter)
 	if mistake, ok := errors.AsType[*source.Mistake](err); ok {
-		return &launch.UsageError{Err: mistake}
+		err = &launch.UsageError{Err: mistake}
 	}
-	return err
+	return path, lock.Close, err
 }
