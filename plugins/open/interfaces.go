@@ -1,6 +1,16 @@
 package open
 
-import "github.com/apache/arrow/go/v15/arrow"
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v15/arrow"
+)
 
 // interfaces makes the linker put method tables into this program: one for each pair of a type and an interface here.
 //
@@ -9,7 +19,16 @@ import "github.com/apache/arrow/go/v15/arrow"
 // a plugin is opened that has a compiled one, there are two: a switch over the types in the plugin then finds none of its
 // cases (Go issue 80107, closed as unfortunate). Later there is but one again, as the runtime finds the plugin's. So what
 // matters are the pairs that the initialization of this program's packages converts; a test lists them.
-var interfaces = []arrow.DataType{
+var interfaces = []any{
+	dataTypes,
+	[]json.Unmarshaler{(*json.RawMessage)(nil)},
+	[]fmt.Stringer{time.Duration(0)},
+	[]io.WriterTo{(*strings.Reader)(nil)},
+	[]fs.ReadDirFS{embed.FS{}},
+	[]fs.ReadFileFS{embed.FS{}},
+}
+
+var dataTypes = []arrow.DataType{
 	(*arrow.NullType)(nil), (*arrow.BooleanType)(nil),
 	(*arrow.Int8Type)(nil), (*arrow.Int16Type)(nil), (*arrow.Int32Type)(nil), (*arrow.Int64Type)(nil),
 	(*arrow.Uint8Type)(nil), (*arrow.Uint16Type)(nil), (*arrow.Uint32Type)(nil), (*arrow.Uint64Type)(nil),
