@@ -131,11 +131,11 @@ func parse(t fataler, s string) state.AttemptID {
 }
 
 func mustApply(t fataler, m *state.Machine, c state.Command) *state.Job {
-	j, err := m.Apply(c)
+	o, err := m.Apply(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return j
+	return o.Job
 }
 
 // addJob submits a chain of a source and shuffles to one sink, and plans its first stage.

@@ -5,15 +5,13 @@ import (
 	"time"
 )
 
-// Audit records that somebody has asked for something. Submit and Cancel record themselves.
+// Audit records that somebody has asked for something. Submit and Cancel record themselves where they name a user.
 type Audit struct {
 	User    string
 	Action  string // such as "add master"
 	Subject string
 	At      time.Time
 }
-
-func (Audit) isCommand() {}
 
 // AuditEntry is one request that was granted.
 type AuditEntry struct {
@@ -24,32 +22,25 @@ type AuditEntry struct {
 // The audit log keeps the latest entries, and of each text what a line can show.
 const (
 	maxAudit     = 1000
-	maxAuditText = 300
+	maxAuditText = 300 // bytes
 )
 
-// noteOf notes who asked for a change of a job.
-func (m *Machine) noteOf(c jobCommand) {
-	switch c := c.(type) {
-	case Submit:
-		if c.User != "" {
-			m.note(Audit{User: c.User, Action: "submit", Subject: c.ID, At: c.At})
-		}
-	case Cancel:
-		if c.User != "" {
-			m.note(Audit{User: c.User, Action: "cancel", Subject: c.Job, At: c.At})
-		}
-	}
+func (c Audit) apply(m *Machine) (Outcome, error) {
+	m.note(AuditEntry(c))
+	return Outcome{}, nil
 }
 
 // note adds an entry. The same one again changes nothing, so that a command may be sent again.
-func (m *Machine) note(c Audit) {
-	e := AuditEntry{cut(c.User, maxAuditText), cut(c.Action, maxAuditText), cut(c.Subject, maxAuditText), c.At}
+func (m *Machine) note(e AuditEntry) {
+	for _, text := range []*string{&e.User, &e.Action, &e.Subject} {
+		*text = cut(*text, maxAuditText)
+	}
 	if slices.Contains(m.audit, e) {
 		return
 	}
-	drop := max(len(m.audit)+1-maxAudit, 0)
-	m.audit = append(slices.Clone(m.audit[drop:]), e) // readers may hold the old one
+	// A copy, as others may hold the list.
+	m.audit = append(slices.Clone(m.audit[max(len(m.audit)+1-maxAudit, 0):]), e)
 }
 
-// Audit returns who asked for what, the latest last. It is a snapshot: it never changes.
+// Audit returns who asked for what, the latest last. The list never changes.
 func (m *Machine) Audit() []AuditEntry { return m.audit }

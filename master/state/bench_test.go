@@ -10,14 +10,14 @@ import (
 func planned(b *testing.B, n int) (*Machine, *Job) {
 	g, _ := parseGraph(b, "read 0\nshuffle 256 0\nwrite 1")
 	m := New()
-	j, err := m.Apply(Submit{ID: "a", Graph: g, Splits: map[int][]plan.Split{0: make([]plan.Split, n)}})
+	o, err := m.Apply(Submit{ID: "a", Graph: g, Splits: map[int][]plan.Split{0: make([]plan.Split, n)}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if j, err = m.Apply(Plan{Job: "a", Tasks: nextTasks(b, j)}); err != nil {
+	if o, err = m.Apply(Plan{Job: "a", Tasks: nextTasks(b, o.Job)}); err != nil {
 		b.Fatal(err)
 	}
-	return m, j
+	return m, o.Job
 }
 
 // BenchmarkCommit commits the tasks of a job one by one. The time of one must not grow with their number.

@@ -16,32 +16,35 @@ import (
 type Commit struct {
 	Attempt AttemptID
 	Result  plan.Result // its Counters are kept: they must not change any more
-	// Worker ran the attempt and holds its blocks, in its epoch Epoch. Both are zero in one process.
+	// Worker ran the attempt and holds its blocks, in its epoch Epoch: it is refused in a later one. Both are zero in one
+	// process.
 	Worker string
 	Epoch  uint64
 	At     time.Time
 }
 
-func (Commit) isCommand() {}
+func (c Commit) apply(m *Machine) (Outcome, error) {
+	return m.change(c.Attempt.Job, func(j *Job) (*Job, error) { return c.change(j, m.workers) })
+}
 
-func (c Commit) jobID() string { return c.Attempt.Job }
-
-func (c Commit) apply(j *Job) (*Job, error) {
+func (c Commit) change(j *Job, ws workers) (*Job, error) {
 	t := j.task(c.Attempt)
 	if t != nil && t.Committed && t.Winner == c.Attempt {
 		return j, nil
 	}
-	if err := j.fence(t, c.Attempt); err != nil {
+	if err := cmp.Or(j.fence(t, c.Attempt), ws.fence(Holder{c.Worker, c.Epoch})); err != nil {
 		return j, err
 	}
 	s := j.Stages[c.Attempt.Stage]
 	if err := j.checkResult(s, t, c.Result); err != nil {
-		failed, err := Fail{Attempt: c.Attempt, Worker: c.Worker, Class: fault.Permanent, Message: err.Error(), At: c.At}.apply(j)
-		return failed, cmp.Or(err, failed.fence(failed.task(c.Attempt), c.Attempt))
+		failed, err := Fail{Attempt: c.Attempt, Worker: c.Worker, Class: fault.Permanent, Message: err.Error(), At: c.At}.change(j, ws)
+		return failed, cmp.Or(err, failed.Fence(c.Attempt))
 	}
 	if t.StageAttempt == 0 {
 		j = j.measure(c.Result.Shuffles)
 	}
+	// The state's own copies of names: those of a decoded command would take memory for each task.
+	c.Attempt.Job, c.Worker = j.ID, ws[c.Worker].ID
 	return j.win(t, &c), nil
 }
 
@@ -103,7 +106,7 @@ func (j *Job) measure(outputs []plan.ShuffleOutput) *Job {
 // win makes the attempt the winner of task t.
 func (j *Job) win(t *Task, c *Commit) *Job {
 	won := *t
-	won.Committed, won.Winner, won.Worker, won.Epoch = true, c.Attempt, c.Worker, c.Epoch
+	won.Committed, won.Winner, won.Holder = true, c.Attempt, Holder{c.Worker, c.Epoch}
 	won.Parts = slices.SortedFunc(slices.Values(c.Result.Parts), bySink)
 	won.Counters, won.Metrics = c.Result.Counters, c.Result.Metrics
 	stage := *j.Stages[t.Stage]

@@ -9,8 +9,13 @@ import (
 	"fletch/fault"
 )
 
-// maxMessage caps the text of a failure: it is replicated, and a panic's stack can be long.
-const maxMessage = 16 << 10
+// The caps of a failure's text in bytes: it is replicated, and a panic's stack can be long. Once maxLong attempts of a
+// stage have failed, the next ones are remembered by their first line or so.
+const (
+	maxMessage      = 8 << 10
+	maxShortMessage = 256
+	maxLong         = 1000
+)
 
 // The pause before a failed task is tried again grows from the first to the longest by doubling.
 const (
@@ -31,19 +36,11 @@ type Fail struct {
 	At   time.Time
 }
 
-func (Fail) isCommand() {}
-
-func (c Fail) jobID() string { return c.Attempt.Job }
-
-// cut shortens a text to so many bytes, and says so.
-func cut(s string, longest int) string {
-	if len(s) <= longest {
-		return s
-	}
-	return strings.ToValidUTF8(s[:longest], "") + " ..."
+func (c Fail) apply(m *Machine) (Outcome, error) {
+	return m.change(c.Attempt.Job, func(j *Job) (*Job, error) { return c.change(j, m.workers) })
 }
 
-func (c Fail) apply(j *Job) (*Job, error) {
+func (c Fail) change(j *Job, ws workers) (*Job, error) {
 	t := j.task(c.Attempt)
 	if t != nil && t.failed(c.Attempt) != nil || j.Failure != nil && j.Failure.Attempt == c.Attempt {
 		return j, nil
@@ -53,9 +50,17 @@ func (c Fail) apply(j *Job) (*Job, error) {
 	}
 	c.Message = cut(c.Message, maxMessage)
 	if c.Class == fault.FetchFailed && j.blames(c.Lost, c.Attempt.Stage) {
-		return j.reopen(&c), nil
+		return j.reopen(&c, ws), nil
 	}
 	return j.blame(t, &c), nil
+}
+
+// cut shortens a text to so many bytes, and says so.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " ..."
 }
 
 // blames tells whether lost names outputs that the stage reads, or did before they were replaced. Otherwise the reader is
@@ -84,12 +89,15 @@ func (j *Job) blame(t *Task, c *Fail) *Job {
 		c.Class, limit = fault.Retryable, j.Settings.MaxRetryable
 	}
 	why := Failure{Attempt: c.Attempt, Worker: c.Worker, Class: c.Class, Message: c.Message, At: c.At}
+	stage := *j.Stages[t.Stage]
+	if stage.Failed >= maxLong {
+		why.Message = cut(why.Message, maxShortMessage)
+	}
+	stage.Failed++
 	failed := *t
 	failed.Failures = append(slices.Clip(t.Failures), why)
 	failed.RetryAt = c.At.Add(pause(len(failed.Failures)))
-	stage := *j.Stages[t.Stage]
 	stage.tasks = stage.tasks.set(t.Index, &failed)
-	stage.Failed++
 	j = j.with(&stage)
 	if n := failed.countOf(c.Class); n >= limit {
 		times := ""
@@ -109,22 +117,4 @@ func pause(n int) time.Duration {
 		p *= 2
 	}
 	return min(p, longestPause)
-}
-
-// reopen makes the tasks of lost winners pending again.
-func (j *Job) reopen(c *Fail) *Job {
-	after := j
-	for _, id := range c.Lost {
-		t := after.task(id)
-		if !t.Committed || t.Winner != id {
-			continue // another reader has reported it
-		}
-		lost := t.Losses + 1
-		after = after.pendingAgain(t, lost)
-		if lost >= j.Settings.MaxLost {
-			message := fmt.Sprintf("the output of stage %d, task %d was lost %d times, the last time: %s", t.Stage, t.Index, lost, c.Message)
-			return after.end(Failed, &Failure{Attempt: c.Attempt, Worker: c.Worker, Class: fault.FetchFailed, Message: message, At: c.At}, c.At)
-		}
-	}
-	return after
 }

@@ -13,11 +13,9 @@ type Publish struct {
 	At  time.Time
 }
 
-func (Publish) isCommand() {}
+func (c Publish) apply(m *Machine) (Outcome, error) { return m.change(c.Job, c.change) }
 
-func (c Publish) jobID() string { return c.Job }
-
-func (c Publish) apply(j *Job) (*Job, error) {
+func (c Publish) change(j *Job) (*Job, error) {
 	if j.Decided {
 		return j, nil
 	}
@@ -38,11 +36,9 @@ type Published struct {
 	At  time.Time
 }
 
-func (Published) isCommand() {}
+func (c Published) apply(m *Machine) (Outcome, error) { return m.change(c.Job, c.change) }
 
-func (c Published) jobID() string { return c.Job }
-
-func (c Published) apply(j *Job) (*Job, error) {
+func (c Published) change(j *Job) (*Job, error) {
 	switch {
 	case j.Status == Succeeded:
 		return j, nil
@@ -62,12 +58,10 @@ type Abort struct {
 	At      time.Time
 }
 
-func (Abort) isCommand() {}
+func (c Abort) apply(m *Machine) (Outcome, error) { return m.change(c.Job, c.change) }
 
-func (c Abort) jobID() string { return c.Job }
-
-func (c Abort) apply(j *Job) (*Job, error) {
-	why := Failure{Class: c.Class, Message: c.Message, At: c.At}
+func (c Abort) change(j *Job) (*Job, error) {
+	why := Failure{Class: c.Class, Message: cut(c.Message, maxMessage), At: c.At}
 	switch {
 	case j.Status == Failed && *j.Failure == why:
 		return j, nil
@@ -85,16 +79,21 @@ type Cancel struct {
 	At     time.Time
 }
 
-func (Cancel) isCommand() {}
+func (c Cancel) apply(m *Machine) (Outcome, error) {
+	before := m.jobs[c.Job]
+	o, err := m.change(c.Job, c.change)
+	if o.Job != before && c.User != "" {
+		m.note(AuditEntry{User: c.User, Action: "cancel", Subject: c.Job, At: c.At})
+	}
+	return o, err
+}
 
-func (c Cancel) jobID() string { return c.Job }
-
-func (c Cancel) apply(j *Job) (*Job, error) {
+func (c Cancel) change(j *Job) (*Job, error) {
 	if j.Status == Cancelled {
 		return j, nil
 	}
 	if err := j.open(); err != nil {
 		return j, err
 	}
-	return j.end(Cancelled, &Failure{Class: fault.Cancelled, Message: c.Reason, At: c.At}, c.At), nil
+	return j.end(Cancelled, &Failure{Class: fault.Cancelled, Message: cut(c.Reason, maxMessage), At: c.At}, c.At), nil
 }

@@ -7,17 +7,36 @@ import (
 	"fletch/engine/plan"
 )
 
-// Jobs that have ended are kept without their tasks, for people: the latest of them, within these bounds.
+// history are the jobs that have ended, for people: the latest of them, within bounds.
+type history struct {
+	jobs   []*Job // as they ended
+	weight int64  // the sum of theirs
+}
+
 const (
 	maxHistory      = 1000
-	maxHistoryBytes = 64 << 20 // as weight estimates them
+	maxHistoryBytes = 64 << 20
+	// maxKept is how many bytes of the graph, and of the splits, are kept of a job that has ended: what most of them
+	// have, so that they can be explained. Beyond it only the outline stays.
+	maxKept = 128 << 10
 )
+
+// add remembers a job that has ended and returns those that are forgotten for it: the oldest beyond the bounds.
+func (h *history) add(j *Job) (forgotten []*Job) {
+	h.jobs = append(h.jobs, j)
+	h.weight += j.weight()
+	n := 0
+	for ; len(h.jobs)-n > maxHistory || h.weight > maxHistoryBytes && len(h.jobs)-n > 1; n++ {
+		h.weight -= h.jobs[n].weight()
+	}
+	forgotten, h.jobs = h.jobs[:n:n], h.jobs[n:]
+	return forgotten
+}
 
 // summary is what is kept of the tasks of a job that has ended.
 type summary struct {
-	counters   map[string]int64
-	outputs    []Output
-	inputBytes map[int]int64 // by node of a source
+	counters map[string]int64
+	outputs  []Output
 }
 
 // Output is what a sink has published, or is about to.
@@ -27,71 +46,110 @@ type Output struct {
 	Rows, Bytes int64
 }
 
-// compact returns a job that has ended without its tasks and splits.
+// compact returns a job that has ended without its tasks, and without what is heavy of the rest.
 func (j *Job) compact() *Job {
 	after := *j
-	after.summary = &summary{inputBytes: make(map[int]int64)}
+	after.summary = &summary{}
 	if j.Status == Succeeded {
 		after.summary.counters, after.summary.outputs = j.Counters(), j.Outputs()
 	}
-	for root := range j.splits {
-		after.summary.inputBytes[root] = j.InputBytes(root)
+	if graphBytes(j.Graph) > maxKept {
+		after.Graph = outline(j.Graph)
 	}
-	after.splits = nil
+	if splitsBytes(j.splits) > maxKept {
+		after.splits = nil
+	}
 	after.Stages = make([]*Stage, len(j.Stages))
 	for i, s := range j.Stages {
 		stage := *s
-		stage.tasks, stage.bytes = tree{len: s.tasks.len}, nil
+		stage.tasks = tree{len: s.tasks.len}
+		if len(s.bytes) > 0 {
+			stage.bytes = []int64{sum(s.bytes)}
+		}
 		after.Stages[i] = &stage
 	}
 	return &after
 }
 
-// remember counts a job that has ended and forgets the oldest beyond the bounds.
-func (m *Machine) remember(j *Job) {
-	m.bytes += j.weight()
-	ended := len(m.order) - len(m.active)
-	for i := 0; i < len(m.order) && (ended > maxHistory || m.bytes > maxHistoryBytes && ended > 1); {
-		oldest := m.jobs[m.order[i]]
-		if !oldest.Status.Ended() || oldest == j {
-			i++
-			continue
+// outline returns a graph without the texts that only its author reads. Where sinks write stays, as what they staged is
+// removed after the end.
+func outline(g *plan.Graph) *plan.Graph {
+	out := &plan.Graph{Job: g.Job, Nodes: slices.Clone(g.Nodes)}
+	for i := range out.Nodes {
+		n := &out.Nodes[i]
+		n.Type, n.Site = "", ""
+		if n.Source != nil {
+			n.Source = &plan.Input{Items: n.Source.Items, ItemBytes: n.Source.ItemBytes}
 		}
-		m.bytes -= oldest.weight()
-		ended--
-		delete(m.jobs, oldest.ID)
-		m.order = slices.Delete(m.order, i, i+1)
 	}
+	return out
 }
+
+// The estimates of memory: of a record without its texts, and of an entry in a map.
+const (
+	recordBytes = 256
+	entryBytes  = 64
+)
 
 // weight estimates the bytes that a job takes once it has ended.
 func (j *Job) weight() int64 {
-	const record = 512 // of a job, a node or a stage, without its texts
-	n := int64(record * (1 + len(j.Graph.Nodes) + len(j.Stages)))
-	for _, node := range j.Graph.Nodes {
-		n += int64(len(node.Op) + len(node.Site) + len(node.Type))
-		if node.Source != nil {
-			for _, p := range node.Source.Patterns {
-				n += int64(len(p))
-			}
-		}
-		if node.Sink != nil {
-			n += int64(len(node.Sink.Path))
-		}
+	n := recordBytes + graphBytes(j.Graph) + splitsBytes(j.splits) + textBytes(j.Args) + int64(len(j.User)+len(j.Plugin))
+	for _, s := range j.Stages {
+		n += recordBytes + 8*int64(len(s.Nodes)+len(s.Outputs)+len(s.Parents)+len(s.bytes))
 	}
-	for _, arg := range j.Args {
-		n += int64(len(arg))
+	for name := range j.summary.counters {
+		n += entryBytes + int64(len(name))
 	}
-	for name := range j.Counters() {
-		n += int64(len(name)) + 64
-	}
+	n += entryBytes * int64(len(j.summary.outputs))
 	if j.Failure != nil {
-		n += int64(len(j.Failure.Message))
+		n += recordBytes + int64(len(j.Failure.Message))
 	}
 	return n
 }
 
-// Outputs returns what each sink publishes, by node. Until every task is committed it is not complete.
+func graphBytes(g *plan.Graph) int64 {
+	n := int64(len(g.Job))
+	for i := range g.Nodes {
+		node := &g.Nodes[i]
+		n += recordBytes + int64(len(node.Op)+len(node.Site)+len(node.Type)+8*len(node.Inputs))
+		if node.Source != nil {
+			n += textBytes(node.Source.Patterns)
+		}
+		if node.Sink != nil {
+			n += int64(len(node.Sink.Path) + len(node.Sink.Suffix))
+		}
+	}
+	return n
+}
+
+func splitsBytes(splits map[int][]plan.Split) (n int64) {
+	for _, list := range splits {
+		n += entryBytes * int64(1+len(list))
+		for i := range list {
+			for k := range list[i].Files {
+				n += entryBytes + int64(len(list[i].Files[k].Path))
+			}
+		}
+	}
+	return n
+}
+
+func textBytes(texts []string) int64 {
+	n := 16 * int64(len(texts))
+	for _, t := range texts {
+		n += int64(len(t))
+	}
+	return n
+}
+
+func sum(list []int64) (total int64) {
+	for _, n := range list {
+		total += n
+	}
+	return total
+}
+
+// Outputs returns what each sink publishes, by node. Before every task is committed it lacks what is to come.
 func (j *Job) Outputs() []Output {
 	if j.summary != nil {
 		return j.summary.outputs
@@ -107,22 +165,4 @@ func (j *Job) Outputs() []Output {
 	}
 	slices.SortFunc(outputs, func(a, b Output) int { return cmp.Compare(a.Sink, b.Sink) })
 	return outputs
-}
-
-// InputBytes returns the size of the files' ranges that a source reads.
-func (j *Job) InputBytes(source int) (n int64) {
-	if j.summary != nil {
-		return j.summary.inputBytes[source]
-	}
-	for _, s := range j.splits[source] {
-		n += splitBytes(s)
-	}
-	return n
-}
-
-func splitBytes(s plan.Split) (n int64) {
-	for _, f := range s.Files {
-		n += f.Length
-	}
-	return n
 }

@@ -57,16 +57,20 @@ type Settings struct {
 	MaxRetryable int `json:"max_retryable,omitempty"`
 	// MaxUser is the same for fault.User. The default is 3; 1 serves where all attempts run in one process.
 	MaxUser int `json:"max_user,omitempty"`
-	// MaxLost is how many losses of one task's committed output fail the job. The default is 3.
+	// MaxLost is how many losses of one task's committed output fail the job. Those of lost workers do not count. The
+	// default is 3.
 	MaxLost int `json:"max_lost,omitempty"`
 	// MaxLineBytes is the length of the longest line of text that the job accepts; zero leaves it to the workers.
 	MaxLineBytes int64 `json:"max_line_bytes,omitempty"`
 }
 
+// maxFailures bounds the limits, and so what a task remembers of its failures.
+const maxFailures = 100
+
 func (s Settings) withDefaults() (Settings, error) {
 	for _, limit := range []*int{&s.MaxRetryable, &s.MaxUser, &s.MaxLost} {
-		if *limit < 0 {
-			return s, fmt.Errorf("a limit of %d failures: it takes 1 or more, or 0 for the default", *limit)
+		if *limit < 0 || *limit > maxFailures {
+			return s, fmt.Errorf("a limit of %d failures: it takes 1 to %d, or 0 for the default", *limit, maxFailures)
 		}
 		if *limit == 0 {
 			*limit = 3
@@ -97,9 +101,9 @@ type Job struct {
 	Started   time.Time // zero while it waits
 	Finished  time.Time // zero until it has ended
 
-	splits  map[int][]plan.Split // as submitted
+	splits  map[int][]plan.Split // as submitted; nil once the job has ended, if they are many
 	readers map[int]int          // by exchange: the stage that reads it; never changes
-	summary *summary             // set once the job has ended: its tasks and splits are gone
+	summary *summary             // set once the job has ended: its tasks are gone
 }
 
 // Name returns the name that the job's author gave it.
@@ -162,14 +166,14 @@ func (j *Job) Producers(stage int) []Producer {
 	var winners []Producer
 	for _, parent := range j.Stages[stage].Parents {
 		for t := range j.Stages[parent].Tasks() {
-			winners = append(winners, Producer{t.Winner, t.Worker})
+			winners = append(winners, Producer{t.Winner, t.Holder.Worker})
 		}
 	}
 	return winners
 }
 
-// Parts returns the parts of every sink of a job whose tasks are all committed and that has not ended, in the order of their numbers: by
-// stage, task and partition. A sink has at least one.
+// Parts returns the parts of every sink of a job whose tasks are all committed and that has not ended, in the order of
+// their numbers: by stage, task and partition. A sink has at least one.
 func (j *Job) Parts() map[int][]plan.Part {
 	parts := make(map[int][]plan.Part)
 	for _, s := range j.Stages {
@@ -182,7 +186,8 @@ func (j *Job) Parts() map[int][]plan.Part {
 	return parts
 }
 
-// Counters returns the sums of the user's counters over the committed attempts. It costs a step for each task.
+// Counters returns the sums of the user's counters over the committed attempts; of a job that has ended, if it has
+// succeeded. It costs a step for each task.
 func (j *Job) Counters() map[string]int64 {
 	if j.summary != nil {
 		return j.summary.counters

@@ -9,51 +9,88 @@ import (
 	"fletch/fault"
 )
 
-// maxStageAttempts is how often a task's output may be lost, for whatever reason, before the job fails. Whole workers that
-// are lost take no blame for a task, as failed reads do, but a cluster that loses them for ever must not run a job for ever.
+// A committed task runs again when its blocks are lost and still needed: when readers report that they can't read them
+// (Fail with FetchFailed), or when the worker that holds them gets another epoch (Register, Lose). Invariant: of a job
+// that is not Decided, whatever a stage reads that is not complete is held. So a task that is pending again may need
+// what was given up before, and the search goes from the latest stage to the first. Parts of sinks are in storage, which
+// outlives workers: a stage that writes nothing else never runs again.
+
+// maxStageAttempts is how often a task's blocks may be lost, for whatever reason, before the job fails. Lost workers are
+// no fault of a task, but a cluster that loses them for ever must not run a job for ever.
 const maxStageAttempts = 100
 
-// reopenLost makes the tasks pending again whose output no worker holds any more and whose output is still needed. Later
-// stages come first: once one of their tasks is pending, what it reads is needed, too. Parts of sinks are in storage,
-// which outlives workers.
-func (j *Job) reopenLost(holds func(worker string, epoch uint64) bool, why string, at time.Time) *Job {
+// reopen makes the tasks of the winners pending again whose blocks an attempt could not read.
+func (j *Job) reopen(c *Fail, ws workers) *Job {
+	why := Failure{Attempt: c.Attempt, Worker: c.Worker, Message: c.Message, At: c.At}
+	after := j
+	last := 0 // stages before it may have to run again as well
+	for _, id := range c.Lost {
+		t := after.task(id)
+		if !t.Committed || t.Winner != id {
+			continue // another reader has reported it
+		}
+		if after.Stages[id.Stage].Complete() {
+			last = max(last, id.Stage)
+		}
+		if after = after.again(t, ws.standing(append(slices.Clone(t.Lost), t.Holder)), why); after.Status.Ended() {
+			return after
+		}
+	}
+	return after.reopenGone(ws, last-1, why)
+}
+
+// reopenGone makes the tasks pending again whose blocks nobody holds and which are still needed, in the stages up to last.
+func (j *Job) reopenGone(ws workers, last int, why Failure) *Job {
 	if j.open() != nil {
 		return j
 	}
-	after := j
-	for _, s := range slices.Backward(j.Stages) {
-		if !after.needed(&s.Stage) {
+	for i := last; i >= 0; i-- {
+		if !j.needs(&j.Stages[i].Stage) {
 			continue
 		}
-		for t := range after.Stages[s.ID].Tasks() {
-			if !t.Committed || holds(t.Worker, t.Epoch) {
+		for t := range j.Stages[i].Tasks() {
+			if !t.Committed || ws.hold(t.Holder) {
 				continue
 			}
-			after = after.pendingAgain(t, t.Losses)
-			if t.StageAttempt+1 >= maxStageAttempts {
-				message := fmt.Sprintf("the output of stage %d, task %d was lost %d times, the last time: %s", t.Stage, t.Index, t.StageAttempt+1, why)
-				return after.end(Failed, &Failure{Class: fault.Retryable, Worker: t.Worker, Message: message, At: at}, at)
+			if j = j.again(t, t.Lost, why); j.Status.Ended() {
+				return j
 			}
 		}
 	}
-	return after
+	return j
 }
 
-// needed tells whether a stage's blocks are still read, or will be.
-func (j *Job) needed(s *plan.Stage) bool {
+// needs tells whether the blocks that a stage wrote are to be read, or read again.
+func (j *Job) needs(s *plan.Stage) bool {
 	return slices.ContainsFunc(s.Outputs, func(out int) bool {
-		return j.Graph.Nodes[out].Kind != plan.Sink && !j.Stages[j.readers[out]].Complete()
+		return j.Graph.Nodes[out].Kind == plan.Exchange && !j.Stages[j.readers[out]].Complete()
 	})
 }
 
-// pendingAgain takes a task's winner away, under the next stage attempt: an attempt that wrote the lost output, or raced
-// with it, can't commit any more.
-func (j *Job) pendingAgain(t *Task, losses int) *Job {
+// again makes a committed task pending under the next stage attempt: an attempt that wrote what is lost, or raced with
+// it, can't commit any more. The job fails at the bounds.
+func (j *Job) again(t *Task, lost []Holder, why Failure) *Job {
+	next := t.StageAttempt + 1
 	stage := *j.Stages[t.Stage]
-	stage.tasks = stage.tasks.set(t.Index, &Task{Task: t.Task, StageAttempt: t.StageAttempt + 1, Losses: losses})
+	stage.tasks = stage.tasks.set(t.Index, &Task{Task: t.Task, StageAttempt: next, Lost: lost})
 	stage.Committed--
 	stage.Failed++
 	stage.Metrics.Sub(t.Metrics)
 	stage.Finished = time.Time{}
-	return j.with(&stage)
+	j = j.with(&stage)
+	times := next
+	if len(lost) >= j.Settings.MaxLost {
+		times = len(lost)
+	} else if next < maxStageAttempts {
+		return j
+	}
+	why.Class = fault.FetchFailed
+	why.Message = fmt.Sprintf("the output of stage %d, task %d was lost %d times, the last time: %s", t.Stage, t.Index, times, why.Message)
+	return j.end(Failed, &why, why.At)
+}
+
+// standing returns the holders that are to blame for a loss, as they hold what else they wrote. Readers often notice
+// first that a worker is lost.
+func (ws workers) standing(lost []Holder) []Holder {
+	return slices.DeleteFunc(lost, func(h Holder) bool { return !ws.hold(h) })
 }

@@ -41,14 +41,14 @@ func TestRandomCommands(t *testing.T) {
 		w := &world{m: New(), now: time.Unix(1, 0).UTC(), bytes: make(map[int][]int64)}
 		g, splits := parseGraph(t, rapid.SampledFrom(shapes).Draw(t, "shape"))
 		w.apply(t, Submit{ID: "a", Graph: g, Splits: splits, Settings: Settings{MaxLost: rapid.IntRange(0, 9).Draw(t, "lost")}})
-		other, _ := w.m.Apply(Submit{ID: "b", Graph: g, Splits: splits})
+		b, _ := w.m.Apply(Submit{ID: "b", Graph: g, Splits: splits})
 		for range rapid.IntRange(0, 120).Draw(t, "steps") {
 			w.apply(t, w.draw(t))
 		}
 		w.finish(t)
 		ended := w.m.Job("a")
 		for _, c := range w.accepted {
-			if j, _ := w.m.Apply(c); j != ended {
+			if o, _ := w.m.Apply(c); o.Job != ended {
 				t.Fatalf("%#v changed a job that has ended", c)
 			}
 		}
@@ -57,7 +57,7 @@ func TestRandomCommands(t *testing.T) {
 				t.Fatalf("a snapshot has changed from\n%s\nto\n%s", s.text, text)
 			}
 		}
-		if w.m.Job("b") != other {
+		if w.m.Job("b") != b.Job {
 			t.Fatal("another job has changed")
 		}
 	})
@@ -127,9 +127,10 @@ func drawCommit(t *rapid.T, j *Job, now time.Time) Commit {
 func (w *world) apply(t *rapid.T, c Command) {
 	before := w.m.Job("a")
 	resent := w.wasAccepted(c)
-	j, err := w.m.Apply(c)
+	o, err := w.m.Apply(c)
+	j := o.Job
 	again, err2 := w.m.Apply(c)
-	if j != again || fmt.Sprint(err) != fmt.Sprint(err2) {
+	if o != again || fmt.Sprint(err) != fmt.Sprint(err2) {
 		t.Fatalf("%#v: %v, applied again: %v", c, err, err2)
 	}
 	if resent && j != before {
@@ -317,7 +318,7 @@ func fullText(j *Job) string {
 func TestSnapshotsAreReadWhileCommandsApply(t *testing.T) {
 	m := New()
 	g, splits := parseGraph(t, "read 300\nshuffle 3 0\nwrite 1")
-	j, err := m.Apply(Submit{ID: "a", Graph: g, Splits: splits})
+	o, err := m.Apply(Submit{ID: "a", Graph: g, Splits: splits})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,21 +330,21 @@ func TestSnapshotsAreReadWhileCommandsApply(t *testing.T) {
 			fullText(j)
 		}
 	}()
-	j, _ = m.Apply(Plan{Job: "a", Tasks: nextTasks(t, j)})
+	o, _ = m.Apply(Plan{Job: "a", Tasks: nextTasks(t, o.Job)})
 	for i := range 300 {
 		id := AttemptID{Job: "a", Task: i, Term: 1, Number: 1}
 		if i%3 == 0 {
 			_, _ = m.Apply(Fail{Attempt: id, Message: "broke"})
 			id.Number++
 		}
-		snapshots <- j
-		if j, err = m.Apply(Commit{Attempt: id, Result: fittingResult(j, id, nil)}); err != nil {
+		snapshots <- o.Job
+		if o, err = m.Apply(Commit{Attempt: id, Result: fittingResult(o.Job, id, nil)}); err != nil {
 			t.Error(err)
 		}
 	}
 	close(snapshots)
 	<-joined
-	if j.Duty != DutyPlan {
-		t.Errorf("duty %d after the last commit", j.Duty)
+	if o.Job.Duty != DutyPlan {
+		t.Errorf("duty %d after the last commit", o.Job.Duty)
 	}
 }

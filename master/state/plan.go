@@ -16,11 +16,9 @@ type Plan struct {
 	At    time.Time
 }
 
-func (Plan) isCommand() {}
+func (c Plan) apply(m *Machine) (Outcome, error) { return m.change(c.Job, c.change) }
 
-func (c Plan) jobID() string { return c.Job }
-
-func (c Plan) apply(j *Job) (*Job, error) {
+func (c Plan) change(j *Job) (*Job, error) {
 	if err := j.open(); err != nil {
 		return j, err
 	}
@@ -85,11 +83,20 @@ func (s *Stage) samePlan(tasks []plan.Task) error {
 	return nil
 }
 
+// share lets a source's task refer to the job's own split where they are equal: a decoded command has a copy of each.
+func share(t plan.Task, splits []plan.Split) plan.Task {
+	if t.Split != nil && t.Index < len(splits) && reflect.DeepEqual(*t.Split, splits[t.Index]) {
+		t.Split = &splits[t.Index]
+	}
+	return t
+}
+
 // addTasks adds the tasks of one stage.
 func (j *Job) addTasks(s *Stage, tasks []plan.Task, at time.Time) *Job {
 	planned := *s
 	planned.Started = at
-	planned.tasks = newTree(len(tasks), func(i int) *Task { return &Task{Task: tasks[i]} })
+	splits := j.splits[s.Root]
+	planned.tasks = newTree(len(tasks), func(i int) *Task { return &Task{Task: share(tasks[i], splits)} })
 	after := j.with(&planned)
 	if after.Status == Waiting {
 		after.Status, after.Started = Running, at

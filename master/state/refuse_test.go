@@ -12,14 +12,14 @@ import (
 func chain(t *testing.T) (*Machine, *Job) {
 	m := New()
 	g, splits := parseGraph(t, "read 2\nshuffle 4 0\nwrite 1\nwrite 0")
-	j, err := m.Apply(Submit{ID: "a", Graph: g, Splits: splits})
+	o, err := m.Apply(Submit{ID: "a", Graph: g, Splits: splits})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j, err = m.Apply(Plan{Job: "a", Tasks: nextTasks(t, j)}); err != nil {
+	if o, err = m.Apply(Plan{Job: "a", Tasks: nextTasks(t, o.Job)}); err != nil {
 		t.Fatal(err)
 	}
-	return m, j
+	return m, o.Job
 }
 
 func commitAll(t *testing.T, m *Machine, stage int) *Job {
@@ -67,8 +67,8 @@ func TestPlanIsRefused(t *testing.T) {
 			m, _ := chain(t)
 			j := commitAll(t, m, 0)
 			after, err := m.Apply(Plan{Job: "a", Tasks: test.tasks})
-			if err == nil || !strings.Contains(err.Error(), test.want) || after != j {
-				t.Errorf("Plan: %v, want %q; changed: %v", err, test.want, after != j)
+			if err == nil || !strings.Contains(err.Error(), test.want) || after.Job != j {
+				t.Errorf("Plan: %v, want %q; changed: %v", err, test.want, after.Job != j)
 			}
 		})
 	}
@@ -100,8 +100,8 @@ func TestCommitRefusesResultsThatDoNotFit(t *testing.T) {
 			id := AttemptID{Job: "a", Term: 1, Number: 1}
 			r := fittingResult(j, id, nil)
 			test.spoil(&r)
-			j, err := m.Apply(Commit{Attempt: id, Result: r})
-			if fault.ClassOf(err) != fault.Fenced || j.Status != Failed || fault.ClassOf(j.Err()) != fault.Permanent {
+			o, err := m.Apply(Commit{Attempt: id, Result: r})
+			if j = o.Job; fault.ClassOf(err) != fault.Fenced || j.Status != Failed || fault.ClassOf(j.Err()) != fault.Permanent {
 				t.Errorf("Commit: %v; the job has %s: %v", err, j.Status, j.Err())
 			}
 		})
@@ -114,7 +114,7 @@ func TestFailuresOfOneSnapshotAreApart(t *testing.T) {
 	_, j := chain(t)
 	j.Settings.MaxUser = 100
 	fail := func(j *Job, number uint64, message string) *Job {
-		j, err := Fail{Attempt: AttemptID{Job: "a", Number: number}, Class: fault.User, Message: message}.apply(j)
+		j, err := Fail{Attempt: AttemptID{Job: "a", Number: number}, Class: fault.User, Message: message}.change(j, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,11 +133,11 @@ func TestFailuresOfOneSnapshotAreApart(t *testing.T) {
 
 func TestLongMessagesAreCut(t *testing.T) {
 	m, _ := chain(t)
-	j, err := m.Apply(Fail{Attempt: AttemptID{Job: "a", Number: 1}, Message: strings.Repeat("x", maxMessage+1)})
+	o, err := m.Apply(Fail{Attempt: AttemptID{Job: "a", Number: 1}, Message: strings.Repeat("x", maxMessage+1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if have := len(j.Stages[0].Task(0).Failures[0].Message); have != maxMessage+len(" ...") {
+	if have := len(o.Job.Stages[0].Task(0).Failures[0].Message); have != maxMessage+len(" ...") {
 		t.Errorf("the message has %d bytes", have)
 	}
 }

@@ -45,9 +45,10 @@ type script struct {
 }
 
 func (s *script) apply(t *testing.T, c Command) string {
-	j, err := s.m.Apply(c)
+	o, err := s.m.Apply(c)
+	j := o.Job
 	again, err2 := s.m.Apply(c)
-	if j != again || fmt.Sprint(err) != fmt.Sprint(err2) {
+	if o != again || fmt.Sprint(err) != fmt.Sprint(err2) {
 		t.Fatalf("applied again: %v instead of %v", err2, err)
 	}
 	var b strings.Builder

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -11,36 +10,34 @@ import (
 
 // Snapshot is all that a Machine holds at a moment. Nothing in it changes while the machine goes on.
 type Snapshot struct {
-	Jobs    []*Job // in the order of their submission
+	// Jobs are those that have ended, in the order of their ends, then the others in the order of their submission.
+	Jobs    []*Job
 	Workers []Worker
-	Epoch   uint64 // the last one that was given to a worker
-	Audit   []AuditEntry
+	Epoch   uint64       // the latest that a worker has got
+	Audit   []AuditEntry // the latest last
 }
 
 // Snapshot returns what the machine holds now. It takes a step for each job and worker.
 func (m *Machine) Snapshot() Snapshot {
-	return Snapshot{Jobs: m.Jobs(), Workers: m.Workers(), Epoch: m.epoch, Audit: m.audit}
+	return Snapshot{Jobs: slices.Concat(m.history.jobs, m.Active()), Workers: m.Workers(), Epoch: m.epoch, Audit: m.audit}
 }
 
-// Saved is a job taken apart for storing: with what its methods derive left out, and the rest in the open.
+// Saved is a job taken apart for storing: what its methods derive is left out, and the rest lies in the open.
 type Saved struct {
-	// Job has the exported fields alone, but for Stages and Duty.
-	Job    Job
-	Splits map[int][]plan.Split // of a job that has not ended
+	Job    Job                  // its exported fields, but for Stages and Duty
+	Splits map[int][]plan.Split // by node of a source
 	Stages []SavedStage
 	// Of a job that has ended:
-	Counters   map[string]int64
-	Outputs    []Output
-	InputBytes map[int]int64
+	Counters map[string]int64
+	Outputs  []Output
 }
 
 // SavedStage is a stage of a Saved job.
 type SavedStage struct {
-	// Stage has the exported fields alone.
-	Stage Stage
+	Stage Stage           // its exported fields
 	Len   int             // number of tasks
-	Tasks iter.Seq[*Task] // all of them; none of a job that has ended
-	Bytes []int64         // by partition of the root's exchange: what its writers wrote
+	Tasks iter.Seq[*Task] // all of them in order; none of a job that has ended
+	Bytes []int64         // what was written to the root's exchange, by partition; of a job that has ended, in all
 }
 
 // Save takes a job apart. What it returns must not be changed.
@@ -53,39 +50,61 @@ func (j *Job) Save() Saved {
 		s.Stages = append(s.Stages, SavedStage{Stage: bare, Len: stage.Len(), Tasks: stage.Tasks(), Bytes: stage.bytes})
 	}
 	if j.summary != nil {
-		s.Counters, s.Outputs, s.InputBytes = j.summary.counters, j.summary.outputs, j.summary.inputBytes
+		s.Counters, s.Outputs = j.summary.counters, j.summary.outputs
 	}
 	return s
 }
 
-// Load puts a job together again.
+// Load puts a job together again. It keeps what s refers to.
 func Load(s Saved) (*Job, error) {
 	j := s.Job
+	if j.Graph == nil {
+		return nil, fmt.Errorf("job %s has no graph", j.ID)
+	}
+	j.splits = s.Splits
 	var stages []plan.Stage
 	for i, saved := range s.Stages {
-		stage := saved.Stage
-		if stage.ID != i {
-			return nil, fmt.Errorf("job %s: stage %d stands at %d", j.ID, stage.ID, i)
+		if saved.Stage.ID != i {
+			return nil, fmt.Errorf("job %s: stage %d stands at %d", j.ID, saved.Stage.ID, i)
 		}
-		tasks := slices.Collect(saved.Tasks)
-		switch {
-		case j.Status.Ended():
-			stage.tasks = tree{len: saved.Len}
-		case len(tasks) != saved.Len:
-			return nil, fmt.Errorf("job %s: stage %d has %d of %d tasks", j.ID, i, len(tasks), saved.Len)
-		case len(tasks) > 0:
-			stage.tasks = newTree(len(tasks), func(i int) *Task { return tasks[i] })
+		stage, err := j.load(saved)
+		if err != nil {
+			return nil, fmt.Errorf("job %s: stage %d %w", j.ID, i, err)
 		}
-		stage.bytes = saved.Bytes
-		j.Stages = append(j.Stages, &stage)
+		j.Stages = append(j.Stages, stage)
 		stages = append(stages, stage.Stage)
 	}
-	j.splits, j.readers = s.Splits, readersOf(stages)
+	j.readers = readersOf(stages)
 	if j.Status.Ended() {
-		j.summary = &summary{counters: s.Counters, outputs: s.Outputs, inputBytes: s.InputBytes}
+		j.summary = &summary{counters: s.Counters, outputs: s.Outputs}
 	}
 	j.Duty = j.duty()
 	return &j, nil
+}
+
+func (j *Job) load(s SavedStage) (*Stage, error) {
+	stage := s.Stage
+	stage.bytes = s.Bytes
+	if j.Status.Ended() {
+		stage.tasks = tree{len: s.Len}
+		return &stage, nil
+	}
+	tasks := slices.Collect(s.Tasks)
+	if len(tasks) != s.Len {
+		return nil, fmt.Errorf("has %d of %d tasks", len(tasks), s.Len)
+	}
+	if len(tasks) > 0 {
+		splits := j.splits[stage.Root]
+		stage.tasks = newTree(len(tasks), func(i int) *Task {
+			if t := share(tasks[i].Task, splits); t != tasks[i].Task {
+				shared := *tasks[i]
+				shared.Task = t
+				return &shared
+			}
+			return tasks[i]
+		})
+	}
+	return &stage, nil
 }
 
 // Restore returns a machine that holds what the snapshot does.
@@ -93,12 +112,11 @@ func Restore(s Snapshot) (*Machine, error) {
 	m := New()
 	for _, j := range s.Jobs {
 		if m.jobs[j.ID] != nil {
-			return nil, errors.New("job " + j.ID + " stands twice in a snapshot")
+			return nil, fmt.Errorf("job %s stands twice in a snapshot", j.ID)
 		}
 		m.jobs[j.ID] = j
-		m.order = append(m.order, j.ID)
 		if j.Status.Ended() {
-			m.bytes += j.weight()
+			m.history.add(j) // it fitted before
 		} else {
 			m.active = append(m.active, j.ID)
 		}
@@ -106,6 +124,6 @@ func Restore(s Snapshot) (*Machine, error) {
 	for _, w := range s.Workers {
 		m.workers[w.ID] = w
 	}
-	m.epoch, m.audit = s.Epoch, slices.Clone(s.Audit)
+	m.epoch, m.audit = s.Epoch, s.Audit
 	return m, nil
 }

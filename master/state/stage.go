@@ -16,14 +16,17 @@ type Stage struct {
 	Committed int
 	// Failed is the number of attempts that failed, except to fetch, or whose output was lost; for the summary.
 	Failed int
+	// InputBytes is the size of the files' ranges that the stage's source reads; zero for other roots.
+	InputBytes int64
 	// Metrics sums those of the winners.
 	Metrics  plan.Metrics
 	Started  time.Time // when it was planned; zero before
 	Finished time.Time // when its last task was committed; zero while it is not complete
 
-	tasks tree
+	tasks tree // without its nodes once the job has ended
 	// bytes is what the parents wrote to the root's exchange, by partition; empty before the first commit. A task counts
 	// once: what a second winner writes after a loss is the same but for compression, and a plan must not depend on it.
+	// Once the job has ended it is the sum alone.
 	bytes []int64
 }
 
@@ -39,10 +42,20 @@ func (s *Stage) Task(i int) *Task { return s.tasks.at(i) }
 // Tasks yields all tasks by index; of a job that has ended it yields none.
 func (s *Stage) Tasks() iter.Seq[*Task] {
 	return func(yield func(*Task) bool) {
-		for i := 0; i < s.tasks.len && s.tasks.root != nil; i++ {
+		for i := 0; s.tasks.root != nil && i < s.tasks.len; i++ {
 			if !yield(s.tasks.at(i)) {
 				return
 			}
+		}
+	}
+}
+
+// Changed yields the tasks that are not what they were in an earlier snapshot of the stage; all of them if it was not
+// planned then. It skips what the snapshots share, so that its cost follows the number of changes.
+func (s *Stage) Changed(since *Stage) iter.Seq[*Task] {
+	return func(yield func(*Task) bool) {
+		if s.tasks.root != nil {
+			s.tasks.root.changed(since.tasks.root, yield)
 		}
 	}
 }
@@ -56,15 +69,15 @@ type Task struct {
 	plan.Task
 	// StageAttempt is the stage attempt that its attempts must belong to. It grows with each loss of the task's output.
 	StageAttempt int
-	// Losses counts those losses that a reader has found, not those of whole workers.
-	Losses    int
+	// Lost is who held what readers could not read, without those that were lost themselves by the time of the next such
+	// loss. See Settings.MaxLost.
+	Lost      []Holder
 	Committed bool
 	// Winner is the attempt whose output counts. Invariant: set exactly if Committed; Winner.StageAttempt == StageAttempt;
 	// it is not among Failures.
 	Winner AttemptID
-	// Worker holds the winner's blocks, in its epoch Epoch; both are zero in one process.
-	Worker string
-	Epoch  uint64
+	// Holder has the winner's blocks.
+	Holder Holder
 	// Parts are the winner's, by sink and partition. Invariant: a part for each sink of the stage and each partition of
 	// the task.
 	Parts    []plan.Part

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"fletch/engine/plan"
@@ -15,34 +16,55 @@ type Submit struct {
 	Graph    *plan.Graph          // the job keeps it: it must not change any more
 	Splits   map[int][]plan.Split // of every source of files that a stage reads, by node; kept likewise
 	Settings Settings
-	Plugin   string   // SHA-256 of the job's code; empty in one process
+	Plugin   string   // SHA-256 of the job's code in hexadecimal digits; empty in one process
 	Args     []string // the job's own; kept likewise
 	User     string   // who asks
 	At       time.Time
 }
 
-func (Submit) isCommand() {}
+const (
+	maxArgs = 1 << 20 // bytes of all arguments
+	maxUser = 300     // bytes
+)
 
-func (c Submit) jobID() string { return c.ID }
+func (c Submit) apply(m *Machine) (Outcome, error) {
+	if j := m.jobs[c.ID]; j != nil {
+		return Outcome{Job: j}, c.same(j)
+	}
+	j, err := c.job()
+	if err != nil {
+		return Outcome{}, err
+	}
+	m.jobs[j.ID] = j
+	m.active = append(m.active, j.ID)
+	if c.User != "" {
+		m.note(AuditEntry{User: c.User, Action: "submit", Subject: c.ID, At: c.At})
+	}
+	return Outcome{Job: j}, nil
+}
 
-func (c Submit) apply(j *Job) (*Job, error) {
+// same accepts the job that has the ID if it was made by this command, as far as one that has ended is still known.
+func (c Submit) same(j *Job) error {
 	settings, err := c.Settings.withDefaults()
 	if err != nil {
-		return j, err
+		return err
 	}
-	if j != nil {
-		if j.Settings != settings || j.Plugin != c.Plugin || !slices.Equal(j.Args, c.Args) || !reflect.DeepEqual(j.Graph, c.Graph) || !reflect.DeepEqual(j.splits, c.Splits) {
-			return j, fmt.Errorf("job ID %s belongs to another job", c.ID)
-		}
-		return j, nil
+	same := j.Settings == settings && j.Plugin == c.Plugin && slices.Equal(j.Args, c.Args)
+	if j.Status.Ended() {
+		same = same && j.Graph.Job == c.Graph.Job && len(j.Graph.Nodes) == len(c.Graph.Nodes)
+	} else {
+		same = same && reflect.DeepEqual(j.Graph, c.Graph) && reflect.DeepEqual(j.splits, c.Splits)
 	}
-	if err := validJobID(c.ID); err != nil {
-		return nil, err
+	if !same {
+		return fmt.Errorf("job ID %s belongs to another job", c.ID)
 	}
-	if err := c.bounded(); err != nil {
-		return nil, err
-	}
-	if err := c.Graph.Validate(); err != nil {
+	return nil
+}
+
+// job returns the new job.
+func (c Submit) job() (*Job, error) {
+	settings, err := c.validate()
+	if err != nil {
 		return nil, err
 	}
 	stages, err := plan.Stages(c.Graph)
@@ -53,30 +75,47 @@ func (c Submit) apply(j *Job) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j = &Job{ID: c.ID, Graph: c.Graph, Settings: settings, Plugin: c.Plugin, Args: c.Args, User: c.User, Submitted: c.At, splits: c.Splits, readers: readersOf(stages)}
+	j := &Job{
+		ID: c.ID, Graph: c.Graph, Settings: settings, Plugin: c.Plugin, Args: c.Args, User: c.User, Submitted: c.At,
+		splits: c.Splits, readers: readersOf(stages),
+	}
 	for _, s := range stages {
-		j.Stages = append(j.Stages, &Stage{Stage: s})
+		j.Stages = append(j.Stages, &Stage{Stage: s, InputBytes: inputBytes(c.Splits[s.Root])})
 	}
 	j.Duty = j.duty()
 	return j, nil
 }
 
-// What a job may bring along: it is replicated, and kept after the job's end.
-const (
-	maxNodes     = 10_000
-	maxArgsBytes = 1 << 20
-)
-
-func (c *Submit) bounded() error {
-	size := 0
+func (c Submit) validate() (Settings, error) {
+	if err := validJobID(c.ID); err != nil {
+		return Settings{}, err
+	}
+	args := 0
 	for _, arg := range c.Args {
-		size += len(arg)
+		args += len(arg)
 	}
-	if size > maxArgsBytes {
-		return fmt.Errorf("job %s: its arguments have %d bytes, %d are the most: put long ones into a file", c.ID, size, maxArgsBytes)
+	switch {
+	case args > maxArgs:
+		return Settings{}, fmt.Errorf("job %s has %d bytes of arguments, more than %d: put long lists into a file", c.ID, args, maxArgs)
+	case len(c.Args) > maxArgs/16:
+		return Settings{}, fmt.Errorf("job %s has %d arguments, more than %d: put long lists into a file", c.ID, len(c.Args), maxArgs/16)
+	case c.Plugin != "" && (len(c.Plugin) != 64 || strings.Trim(c.Plugin, "0123456789abcdef") != ""):
+		return Settings{}, fmt.Errorf("job %s: %.*q is no SHA-256 of a plugin", c.ID, maxJobID, c.Plugin)
+	case len(c.User) > maxUser:
+		return Settings{}, fmt.Errorf("job %s: the user's name has %d bytes, more than %d", c.ID, len(c.User), maxUser)
 	}
-	if n := len(c.Graph.Nodes); n > maxNodes {
-		return fmt.Errorf("job %s: its graph has %d operators, %d are the most", c.ID, n, maxNodes)
+	if err := c.Graph.Validate(); err != nil {
+		return Settings{}, err
 	}
-	return nil
+	return c.Settings.withDefaults()
+}
+
+// inputBytes is the size of the files' ranges.
+func inputBytes(splits []plan.Split) (n int64) {
+	for i := range splits {
+		for _, f := range splits[i].Files {
+			n += f.Length
+		}
+	}
+	return n
 }

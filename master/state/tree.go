@@ -126,3 +126,26 @@ func (n *node) find(level, from int) *Task {
 	}
 	return nil
 }
+
+// changed yields the tasks below n that differ from those below was, a node of the same place that may be nil. It returns
+// false once yield has.
+func (n *node) changed(was *node, yield func(*Task) bool) bool {
+	if n == was {
+		return true
+	}
+	for k, kid := range n.kids {
+		var before *node
+		if was != nil {
+			before = was.kids[k]
+		}
+		if !kid.changed(before, yield) {
+			return false
+		}
+	}
+	for k, t := range n.tasks {
+		if (was == nil || was.tasks[k] != t) && !yield(t) {
+			return false
+		}
+	}
+	return true
+}

@@ -15,15 +15,23 @@ type Worker struct {
 	ID          string
 	Incarnation string // of its process
 	Address     string // of its shuffle service
-	// Epoch grows whenever what the worker ran and held stops to count: with a new incarnation, and when it comes back
-	// after it was declared lost. What a worker did in an earlier epoch is refused. No two workers have the same one.
+	// Epoch is raised when what the worker runs and holds stops to count: with a new incarnation, and when it is declared
+	// lost. What it did in an earlier epoch is refused. No two workers ever have the same one, so that a worker may be
+	// forgotten and come back.
 	Epoch uint64
-	// Lost says that the worker is gone; it may register again, in the epoch after this one.
+	// Lost says that the worker is gone. It may register again.
 	Lost bool
 }
 
+// Holder is who holds the blocks of an attempt: a worker, for as long as it is in this epoch. It is zero in one process,
+// which holds them to its end.
+type Holder struct {
+	Worker string
+	Epoch  uint64
+}
+
 // Register makes a worker known, or known again. A new incarnation of it holds nothing of what the one before did, and
-// one that was declared lost has dropped it; their tasks are pending again.
+// one that was declared lost has been given up: the tasks whose output is needed are pending again.
 type Register struct {
 	Worker      string
 	Incarnation string
@@ -31,111 +39,113 @@ type Register struct {
 	At          time.Time
 }
 
-// Lose declares that a worker is gone. It is Fenced if the worker's epoch is another one: then it has come back meanwhile.
+// Lose declares that a worker is gone. It is Fenced if the worker's epoch is another one, as it has come back meanwhile.
 type Lose struct {
 	Worker string
 	Epoch  uint64
 	At     time.Time
 }
 
-func (Register) isCommand() {}
-func (Lose) isCommand()     {}
+const (
+	// maxWorkers bounds how many are remembered. Beyond it those that were lost first are forgotten.
+	maxWorkers    = 10_000
+	maxWorkerText = 300 // bytes of an incarnation or an address
+)
 
-// maxWorkers bounds how many workers are remembered. Those that were lost in the oldest epochs are forgotten first.
-const maxWorkers = 10_000
+func (c Register) apply(m *Machine) (Outcome, error) {
+	w, known := m.workers[c.Worker]
+	if err := c.validate(); err != nil {
+		return Outcome{Worker: w}, err
+	}
+	if !known && !m.workers.makeRoom() {
+		return Outcome{}, fmt.Errorf("worker %s: the cluster has %d workers, as many as it takes", c.Worker, maxWorkers)
+	}
+	// One that was lost has its new epoch already.
+	raise := !w.Lost && w.Incarnation != c.Incarnation
+	w = Worker{ID: c.Worker, Incarnation: c.Incarnation, Address: c.Address, Epoch: w.Epoch}
+	if raise {
+		w.Epoch = m.raise(w, Failure{Worker: w.ID, Message: fmt.Sprintf("worker %s has started again", w.ID), At: c.At})
+	}
+	m.workers[w.ID] = w
+	return Outcome{Worker: w}, nil
+}
 
-func (m *Machine) register(c Register) error {
-	if err := validWorkerID(c.Worker); err != nil {
-		return fault.As(fault.Permanent, err)
+func (c Register) validate() error {
+	if validJobID(c.Worker) != nil { // it stands in the same places
+		return fmt.Errorf("worker ID %.*q: it takes 1 to %d lower-case letters, digits and, after the first, hyphens", maxJobID, c.Worker, maxJobID)
 	}
-	if c.Incarnation == "" || len(c.Incarnation) > maxWorkerText || c.Address == "" || len(c.Address) > maxWorkerText {
-		return fault.As(fault.Permanent, fmt.Errorf("worker %s: its incarnation and its address take 1 to %d bytes each", c.Worker, maxWorkerText))
-	}
-	was, known := m.workers[c.Worker]
-	now := Worker{ID: c.Worker, Incarnation: c.Incarnation, Address: c.Address, Epoch: was.Epoch}
-	if !known && !m.makeRoom() {
-		return fault.As(fault.Permanent, fmt.Errorf("worker %s: the cluster has %d workers, the most that it takes", c.Worker, len(m.workers)))
-	}
-	again := known && !was.Lost && was.Incarnation != c.Incarnation
-	if !known || was.Lost || again {
-		m.epoch++
-		now.Epoch = m.epoch
-	}
-	m.workers[c.Worker] = now
-	if again {
-		m.reopenAll(fmt.Sprintf("worker %s was started again", c.Worker), c.At)
+	if c.Incarnation == "" || len(c.Incarnation) > maxWorkerText || len(c.Address) > maxWorkerText {
+		return fmt.Errorf("worker %s: its incarnation takes 1 to %d bytes, its address as many at most", c.Worker, maxWorkerText)
 	}
 	return nil
 }
 
-// makeRoom forgets the worker that was lost in the oldest epoch, if there is no room for another one.
-func (m *Machine) makeRoom() bool {
-	if len(m.workers) < maxWorkers {
-		return true
-	}
-	oldest := Worker{}
-	for _, w := range m.workers {
-		if w.Lost && (oldest.ID == "" || w.Epoch < oldest.Epoch) {
-			oldest = w
-		}
-	}
-	delete(m.workers, oldest.ID)
-	return oldest.ID != ""
-}
-
-func (m *Machine) lose(c Lose) error {
-	was, known := m.workers[c.Worker]
+func (c Lose) apply(m *Machine) (Outcome, error) {
+	w, known := m.workers[c.Worker]
 	switch {
-	case !known || was.Epoch != c.Epoch:
-		return fault.As(fault.Fenced, fmt.Errorf("worker %s is in epoch %d, not in %d", c.Worker, was.Epoch, c.Epoch))
-	case was.Lost:
-		return nil
+	case !known:
+		return Outcome{}, fault.As(fault.Fenced, fmt.Errorf("worker %.*s is not known", maxJobID, c.Worker))
+	case w.Lost && c.Epoch < w.Epoch:
+		return Outcome{Worker: w}, nil
+	case w.Epoch != c.Epoch:
+		return Outcome{Worker: w}, fault.As(fault.Fenced, fmt.Errorf("worker %s is in epoch %d, not in %d", c.Worker, w.Epoch, c.Epoch))
 	}
-	was.Lost = true
-	m.workers[c.Worker] = was
-	m.reopenAll(fmt.Sprintf("worker %s is lost", c.Worker), c.At)
-	return nil
+	w.Lost = true
+	w.Epoch = m.raise(w, Failure{Worker: w.ID, Message: fmt.Sprintf("worker %s was lost", w.ID), At: c.At})
+	m.workers[w.ID] = w
+	return Outcome{Worker: w}, nil
 }
 
-// reopenAll makes the tasks pending again whose winners' output is gone and still needed.
-func (m *Machine) reopenAll(why string, at time.Time) {
+// raise gives a worker the next epoch and returns it. What it held in the one before is gone.
+func (m *Machine) raise(w Worker, why Failure) uint64 {
+	m.epoch++
+	w.Epoch = m.epoch
+	m.workers[w.ID] = w
 	for _, j := range m.Active() {
-		m.replace(j, j.reopenLost(m.holds, why, at))
+		m.replace(j, j.reopenGone(m.workers, len(j.Stages)-1, why))
 	}
-}
-
-// holds tells whether a worker still holds what it wrote in an epoch. A worker without a name is the one of a single
-// process.
-func (m *Machine) holds(worker string, epoch uint64) bool {
-	w, known := m.workers[worker]
-	return worker == "" || known && w.Epoch == epoch && !w.Lost
-}
-
-// fenceWorker refuses what a worker did in an epoch that is over.
-func (m *Machine) fenceWorker(worker string, epoch uint64) error {
-	if m.holds(worker, epoch) {
-		return nil
-	}
-	return fault.As(fault.Fenced, fmt.Errorf("worker %s is refused: its epoch %d is over", worker, epoch))
+	return m.epoch
 }
 
 // Worker returns a worker, and whether it is known.
-func (m *Machine) Worker(id string) (Worker, bool) {
-	w, ok := m.workers[id]
-	return w, ok
+func (m *Machine) Worker(id string) (w Worker, known bool) {
+	w, known = m.workers[id]
+	return w, known
 }
 
-// Workers returns all workers by ID.
+// Workers returns all workers by ID, also those that are lost.
 func (m *Machine) Workers() []Worker {
 	return slices.SortedFunc(maps.Values(m.workers), func(a, b Worker) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-const maxWorkerText = 300
+// workers are those that are known, by ID.
+type workers map[string]Worker
 
-// validWorkerID accepts what validJobID does: it stands in names of files, in logs and on command lines.
-func validWorkerID(id string) error {
-	if validJobID(id) != nil {
-		return fmt.Errorf("worker ID %.*q: it takes 1 to %d lower-case letters, digits and, after the first, hyphens", maxJobID, id, maxJobID)
+// hold tells whether a holder still holds what it did.
+func (ws workers) hold(h Holder) bool {
+	w, known := ws[h.Worker]
+	return h == Holder{} || known && w.Epoch == h.Epoch
+}
+
+// fence refuses what a worker did in an epoch that is over.
+func (ws workers) fence(h Holder) error {
+	if ws.hold(h) {
+		return nil
 	}
-	return nil
+	return fault.As(fault.Fenced, fmt.Errorf("worker %.*s is refused: its epoch %d is over", maxJobID, h.Worker, h.Epoch))
+}
+
+// makeRoom makes room for another worker: it forgets the one that was lost first, if it must.
+func (ws workers) makeRoom() bool {
+	if len(ws) < maxWorkers {
+		return true
+	}
+	var first Worker
+	for _, w := range ws {
+		if w.Lost && (first.ID == "" || w.Epoch < first.Epoch) {
+			first = w
+		}
+	}
+	delete(ws, first.ID)
+	return first.ID != ""
 }

@@ -21,9 +21,8 @@ type Attempt struct {
 func Job(j *state.Job, running []Attempt, now time.Time) report.Job {
 	out := report.Job{ID: j.ID, Name: j.Name(), State: report.State(j.Status.String()), Seconds: between(j.Submitted, j.Finished, now)}
 	for _, s := range j.Stages {
-		expected := j.InputBytes(s.Root)
-		out.InputBytes += expected
-		out.Stages = append(out.Stages, stage(j, s, running, expected, now))
+		out.InputBytes += s.InputBytes
+		out.Stages = append(out.Stages, stage(j, s, running, now))
 	}
 	if j.Status == state.Succeeded {
 		out.Counters = j.Counters()
@@ -35,10 +34,10 @@ func Job(j *state.Job, running []Attempt, now time.Time) report.Job {
 	return out
 }
 
-func stage(j *state.Job, s *state.Stage, running []Attempt, expected int64, now time.Time) report.Stage {
+func stage(j *state.Job, s *state.Stage, running []Attempt, now time.Time) report.Stage {
 	out := report.Stage{
 		ID: s.ID, Name: name(j.Graph, &s.Stage), Tasks: s.Len(), Completed: s.Committed,
-		Attempts: s.Committed + s.Failed, Metrics: s.Metrics, ExpectedBytes: expected,
+		Attempts: s.Committed + s.Failed, Metrics: s.Metrics, ExpectedBytes: s.InputBytes,
 	}
 	for _, a := range running {
 		if a.Stage == s.ID {
