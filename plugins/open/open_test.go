@@ -41,16 +41,16 @@ func build(t *testing.T, args ...string) (path string) {
 func TestOpen(t *testing.T) {
 	host := build(t, "./testdata/host")
 	tests := []struct{ plugin, want string }{
-		{"../../examples/wordcount", `^true, retryable: <nil>\n$`},
-		{"./testdata/nojob", `^false, user: the plugin .* has no function Job: its package declares func Job\(args \[\]string\) \(\*engine.Job, error\)\n$`},
-		{"./testdata/variable", `^false, user: the plugin .* has a Job of type map\[string\]int: want func\(args \[\]string\) \(\*engine.Job, error\)\n$`},
-		{"./testdata/panics", `^false, user: the plugin's initialization: panic: runtime error: index out of range \[0\] with length 0\n` +
+		{"../../examples/wordcount", `^wordcount <nil>\n$`},
+		{"./testdata/nojob", `^user: the plugin .* has no function Job: its package declares func Job\(args \[\]string\) \(\*engine.Job, error\)\n$`},
+		{"./testdata/variable", `^user: the plugin .* has a Job of type map\[string\]int: want func\(args \[\]string\) \(\*engine.Job, error\)\n$`},
+		{"./testdata/panics", `^user: the plugin's initialization: panic: runtime error: index out of range \[0\] with length 0\n` +
 			`  .*\.first\n      .*/testdata/panics/main.go:9\n  .*\.init\.0\n      .*/testdata/panics/main.go:6\n$`},
-		{"./testdata/exits", `^false, user: the plugin's initialization: a function init called runtime.Goexit\n$`},
+		{"./testdata/exits", `^user: the plugin's initialization: a function init called runtime.Goexit\n$`},
 	}
 	for _, test := range tests {
 		t.Run(filepath.Base(test.plugin), func(t *testing.T) {
-			out, err := run(t, host, build(t, "-buildmode=plugin", test.plugin))
+			out, err := run(t, host, build(t, "-buildmode=plugin", test.plugin), "--input", "x", "--output", "y")
 			if err != nil || !regexp.MustCompile(test.want).MatchString(out) {
 				t.Errorf("%v, printed\n%swant %s", err, out, test.want)
 			}
@@ -58,7 +58,7 @@ func TestOpen(t *testing.T) {
 	}
 	t.Run("another version", func(t *testing.T) {
 		out, err := run(t, host, build(t, "-buildmode=plugin", "-gcflags=fletch/fault=-l", "./testdata/version"))
-		want := `^false, permanent: open the plugin .*: plugin was built with a different version of package fletch/fault; build it again with this fletch: fletch build PKG -o FILE.so\n$`
+		want := `^permanent: open the plugin .*: plugin was built with a different version of package fletch/fault; build it again with this fletch: fletch build PKG -o FILE.so\n$`
 		if err != nil || !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("%v, printed\n%swant %s", err, out, want)
 		}
@@ -69,7 +69,7 @@ func TestOpen(t *testing.T) {
 func TestNoCgo(t *testing.T) {
 	t.Setenv("CGO_ENABLED", "0")
 	out, err := run(t, build(t, "./testdata/host"), "/dev/null")
-	if err != nil || !strings.HasPrefix(out, "false, permanent: this fletch was built without cgo") {
+	if err != nil || !strings.HasPrefix(out, "permanent: this fletch was built without cgo") {
 		t.Errorf("%v, printed\n%s", err, out)
 	}
 }
