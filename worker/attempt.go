@@ -74,6 +74,14 @@ func (t *attempt) stopped() error {
 	return fault.As(fault.Cancelled, fmt.Errorf("stopped: %s", t.reason))
 }
 
+// disobeyed returns the error of an attempt that was stopped and did not end, with what its job's code was doing.
+func (t *attempt) disobeyed(frames string) error {
+	if t.stuck {
+		return fault.As(fault.User, &deathError{text: t.reason, frames: frames})
+	}
+	return t.stopped()
+}
+
 // progressed takes what an executor says of its attempts.
 func (a *agent) progressed(c *child, m *api.ProgressReport) {
 	for _, p := range m.GetAttempts() {

@@ -148,6 +148,7 @@ func (c *child) supervise(ctx context.Context, w *Worker, exited <-chan struct{}
 
 // dumpAndKill has the executor show its stacks, then kills it.
 func (c *child) dumpAndKill(wait time.Duration) {
+	c.printed.forget()
 	c.process.quit()
 	time.AfterFunc(wait, c.process.kill)
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"fletch/plugins"
 )
 
 // Config sets a worker up. A field that is zero takes its default.
@@ -41,6 +43,8 @@ type Config struct {
 	// Log takes what the agent does. Default: nothing is logged.
 	Log *slog.Logger
 
+	// check says whether this program can open a plugin. Default: plugins.Preflight.
+	check func(path, sha256 string) error
 	// waits are shortened by tests.
 	waits waits
 }
@@ -112,6 +116,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.check == nil {
+		c.check = func(path, sha256 string) error {
+			_, err := plugins.Preflight(path, sha256)
+			return err
+		}
 	}
 	if c.waits == (waits{}) {
 		c.waits = defaultWaits

@@ -62,7 +62,7 @@ type dump struct {
 
 type goroutine struct {
 	frames string // of the job's code, two lines each, the latest call first
-	called bool   // by the engine
+	called bool   // by the engine, or to open the plugin
 }
 
 // parseDump reads a dump.
@@ -122,10 +122,12 @@ const (
 // runtimePackages begin the names of calls that panics, waits and coroutines make.
 var runtimePackages = []string{"runtime.", "runtime/", "internal/", "panic(", "iter.Pull"}
 
-// ours begin the names of calls that are no job's, and examples that are.
+// ours begin the names of calls that are no job's, but for examples; callers are those of them that call a job's code:
+// its functions and, when its plugin is opened, its init functions.
 var (
-	ours     = []string{"fletch/", "google.golang.org/", "github.com/apache/arrow/"}
+	ours     = []string{"fletch/", "google.golang.org/", "github.com/apache/arrow/", "plugin."}
 	examples = []string{"fletch/examples/"}
+	callers  = []string{"fletch/engine", "plugin."}
 )
 
 // parseGoroutine reads the lines of a goroutine after the first: for each call a line, and one with its place. The job's
@@ -146,7 +148,7 @@ func parseGoroutine(lines []string) (g goroutine) {
 			continue
 		}
 		if begins(call, ours) && !begins(call, examples) {
-			g.called = strings.HasPrefix(call, "fletch/engine")
+			g.called = begins(call, callers)
 			break
 		}
 		if arguments := strings.LastIndexByte(call, '('); arguments > 0 {

@@ -79,7 +79,7 @@ func TestAtWork(t *testing.T) {
 }
 
 // readDump reads a dump as an executor's output.
-func readDump(t *testing.T, name string) string {
+func readDump(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", "dumps", name+".txt"))
 	if err != nil {

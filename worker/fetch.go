@@ -11,7 +11,6 @@ import (
 
 	"fletch/api"
 	"fletch/fault"
-	"fletch/plugins"
 )
 
 // fetch returns the file of a plugin, which it gets from the masters unless it is here, and checks that this program can
@@ -28,7 +27,7 @@ func (a *agent) fetch(ctx context.Context, sha256 string) (path string, err erro
 			return "", fmt.Errorf("plugin %s was stored and is gone", sha256)
 		}
 	}
-	if _, err := plugins.Preflight(path, sha256); err != nil {
+	if err := a.config.check(path, sha256); err != nil {
 		return "", fault.As(fault.Permanent, fmt.Errorf("this worker can't open the job's plugin: %w", err))
 	}
 	return path, nil

@@ -83,5 +83,5 @@ func (a *agent) checkMemory(now time.Time) {
 	what := fmt.Sprintf("the job used %d MiB on this worker, more than its share of %d MiB: let its functions keep less in memory (%s), "+
 		"or give the worker more with --memory, or run fewer jobs at once",
 		worst.resident>>20, worst.limit>>20, some(worst.job.operators(stages)))
-	a.condemn(worst, &verdict{what: what, class: fault.User}, true)
+	a.condemn(worst, &verdict{what: what, class: fault.User})
 }

@@ -79,7 +79,7 @@ type jobOutputs struct {
 // it is truncated.
 type memoryFile struct {
 	file  *os.File // the registry's once it is committed, until it is dropped there
-	bytes int64 // that are counted
+	bytes int64    // that are counted
 }
 
 func (o *outputs) newJob(job, dir string) *jobOutputs {

@@ -17,7 +17,8 @@ const (
 	lineBytes    = 64 << 10 // of a line, before it is cut into several
 )
 
-// quitMarker begins the dump that the agent itself asks for. It appears once for each thread.
+// quitMarker begins the dump that the agent itself asks for. It appears once for each thread, and in other dumps as well:
+// that is how the runtime has each of its threads show what it does.
 const quitMarker = "SIGQUIT: "
 
 // dumpMarkers begin the lines with which the Go runtime begins to tell why it ends the process.
@@ -87,7 +88,14 @@ func (p *printed) line(line []byte, level string) {
 
 func (p *printed) beginsDumpLocked(line []byte) bool {
 	begins := func(marker string) bool { return bytes.HasPrefix(line, []byte(marker)) }
-	return slices.ContainsFunc(dumpMarkers, begins) && !(begins(quitMarker) && bytes.HasPrefix(p.mu.dump, []byte(quitMarker)))
+	return slices.ContainsFunc(dumpMarkers, begins) && !(begins(quitMarker) && len(p.mu.dump) > 0)
+}
+
+// forget forgets what may be a dump, before the agent asks for one.
+func (p *printed) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.dump = nil
 }
 
 // dump returns what may be a dump of the runtime's, from its first line on.

@@ -60,19 +60,24 @@ func (ps *process) start(s *spawner, executable, dir string, inherited []*os.Fil
 	}
 	defer stderr.Close()
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
 	if err := s.start(cmd); err != nil {
 		return errors.Join(fmt.Errorf("start an executor: %w", err), ps.pipes[0].Close(), ps.pipes[1].Close())
 	}
 	ps.cmd = cmd
+	ps.begin()
+	ps.readers.Go(func() { p.read(ps.pipes[0], "stdout") })
+	ps.readers.Go(func() { p.read(ps.pipes[1], "stderr") })
+	return ps.limit(cmd.Process.Pid)
+}
+
+// begin lets signals through. A kill may have come before.
+func (ps *process) begin() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
 	ps.mu.running = true
 	if ps.mu.killed {
 		ps.signalLocked(-1, unix.SIGKILL)
 	}
-	ps.readers.Go(func() { p.read(ps.pipes[0], "stdout") })
-	ps.readers.Go(func() { p.read(ps.pipes[1], "stderr") })
-	return ps.limit(cmd.Process.Pid)
 }
 
 func (ps *process) pipe(i int) (theirs *os.File, err error) {

@@ -11,11 +11,11 @@ import (
 	"fletch/fault"
 )
 
-// verdict is why the loop ends an executor before its job has ended. The zero verdict blames nobody.
+// verdict is why the loop ends an executor before its job has ended. What its attempts end with depends on them: those
+// that were stopped have a reason of their own.
 type verdict struct {
-	what   string
-	guilty map[string]bool // attempts; the others are tried again. Nil: all are guilty.
-	class  fault.Class     // of the guilty attempts' error
+	what  string
+	class fault.Class // of the error of attempts that were not stopped
 }
 
 // respawnAfter is how long the agent waits before it replaces a spare that has died.
@@ -103,38 +103,34 @@ func (a *agent) exited(c *child, x exit) {
 
 // blame ends the attempts that an executor took with it.
 func (a *agent) blame(c *child, x exit) {
-	j := c.job
+	j, v := c.job, c.verdict
 	var victims []*attempt
 	for _, t := range j.attempts {
-		if t.sent || !c.loaded && c.verdict == nil {
+		if t.sent || !c.loaded && (v == nil || v.what != "") {
 			victims = append(victims, t)
 		}
 	}
 	slices.SortFunc(victims, func(s, t *attempt) int { return strings.Compare(s.name, t.name) })
-	v := c.verdict
+	death := &deathError{}
 	if v == nil {
 		v = &verdict{}
-		var frames string
-		v.what, frames, v.class = x.cause()
-		err := &deathError{text: fmt.Sprintf("the executor died %s: %s", j.scene(victims), v.what), frames: frames}
-		a.config.Log.Warn("an executor died", "job", j.order.GetJob(), "cause", v.what)
-		j.log.add("", "ERROR", err.text)
-		for _, t := range victims {
-			a.fail(t, fault.As(v.class, err))
-		}
-		return
+		v.what, death.frames, v.class = x.cause()
+		v.what = fmt.Sprintf("the executor died %s: %s", j.scene(victims), v.what)
+	} else {
+		d := parseDump(x.dump)
+		death.frames = d.atWork()
 	}
+	death.text = v.what
 	if v.what != "" {
-		a.config.Log.Warn("an executor was killed", "job", j.order.GetJob(), "cause", v.what)
-		j.log.add("", "ERROR", "the executor was killed: "+v.what)
+		a.config.Log.Warn("an executor died", "job", j.order.GetJob(), "cause", v.what)
+		j.log.add("", "ERROR", v.what)
 	}
-	d := parseDump(x.dump)
 	for _, t := range victims {
-		if v.guilty != nil && !v.guilty[t.name] {
-			a.fail(t, fmt.Errorf("the executor was killed for another attempt's sake: %s", v.what))
-			continue
+		err := fault.As(v.class, death)
+		if !t.stopBy.IsZero() {
+			err = t.disobeyed(death.frames)
 		}
-		a.fail(t, fault.As(v.class, &deathError{text: v.what, frames: d.atWork()}))
+		a.fail(t, err)
 	}
 }
 
@@ -182,26 +178,21 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// condemn ends an executor. With show it shows its stacks before.
-func (a *agent) condemn(c *child, v *verdict, show bool) {
+// condemn ends an executor, which shows its stacks before.
+func (a *agent) condemn(c *child, v *verdict) {
 	c.verdict = v
-	if show {
-		c.dumpAndKill(a.config.waits.dump)
-		return
-	}
-	c.process.kill()
+	c.dumpAndKill(a.config.waits.dump)
 }
 
 // checkLoading ends executors whose job does not get loaded.
 func (a *agent) checkLoading(now time.Time) {
 	for c := range a.children {
-		if c.verdict != nil || c.loadBy.IsZero() || now.Before(c.loadBy) {
-			continue
+		if c.verdict == nil && !c.loadBy.IsZero() && now.After(c.loadBy) {
+			a.condemn(c, &verdict{
+				what:  fmt.Sprintf("the job was not loaded within %v: does an init function or the function Job hang?", a.config.waits.load),
+				class: fault.User,
+			})
 		}
-		what := fmt.Sprintf("the job was not loaded within %v: does an init function or the function Job hang?", a.config.waits.load)
-		a.condemn(c, &verdict{what: what}, true)
-		err := fault.As(fault.User, fmt.Errorf("load the job: %s", what))
-		a.failWaiting(c.job, err)
 	}
 }
 
@@ -214,13 +205,9 @@ func (a *agent) checkAttempts(now time.Time) {
 		case t.stopBy.IsZero() && now.Sub(t.grew) > a.config.StuckAfter:
 			t.stuck = true
 			operators := some(t.job.operators(map[int32]bool{t.order.GetTask().GetStage(): true}))
-			a.halt(t, fmt.Sprintf("no record was finished for %v: does the function of one of these ever return? %s", a.config.StuckAfter, operators))
+			a.halt(t, fmt.Sprintf("no record was finished for %v: does the function ever return? It is one of %s", a.config.StuckAfter, operators))
 		case !t.stopBy.IsZero() && now.After(t.stopBy):
-			v := &verdict{guilty: map[string]bool{t.name: true}, class: fault.ClassOf(t.stopped()), what: t.reason}
-			if !t.stuck {
-				v.what = fmt.Sprintf("stopped (%s), but it did not end within %v", t.reason, a.config.waits.stop)
-			}
-			a.condemn(c, v, true)
+			a.condemn(c, &verdict{what: fmt.Sprintf("the executor was killed, as its attempt %s did not stop: %s", t.name, t.reason)})
 		}
 	}
 }

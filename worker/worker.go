@@ -16,6 +16,7 @@ import (
 // Worker is the agent of one machine.
 type Worker struct {
 	config      Config
+	id          string
 	dir         *directory
 	incarnation string
 	listener    net.Listener
@@ -36,7 +37,7 @@ func New(config Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{config: config, dir: dir, incarnation: lowerText(), spawner: newSpawner()}
+	w := &Worker{config: config, id: dir.identity.ID, dir: dir, incarnation: lowerText(), spawner: newSpawner()}
 	if err := w.open(); err != nil {
 		return nil, errors.Join(err, dir.close())
 	}
@@ -57,6 +58,9 @@ func (w *Worker) open() (err error) {
 		return err
 	}
 	w.address = cmp.Or(w.config.Advertise, w.listener.Addr().String())
+	if host, _, err := net.SplitHostPort(w.address); err != nil || net.ParseIP(host).IsUnspecified() {
+		return errors.Join(fmt.Errorf("others can't reach this worker at %s: say how with --advertise", w.address), w.listener.Close())
+	}
 	return nil
 }
 
@@ -64,7 +68,7 @@ func (w *Worker) open() (err error) {
 func (w *Worker) Address() string { return w.address }
 
 // ID returns the worker's name in its cluster.
-func (w *Worker) ID() string { return w.dir.identity.ID }
+func (w *Worker) ID() string { return w.id }
 
 // Run serves until ctx ends, and returns nil then, or until the worker can't go on. All that it has started has ended
 // when it returns.
