@@ -54,7 +54,7 @@ func NewStore(config Config) (*Store, error) {
 
 // NewWriter returns a Writer for an attempt. The attempt's name is unique in the Store and becomes a file's name.
 func (s *Store) NewWriter(c *coro.Coroutine, attempt string) (*Writer, error) {
-	if attempt == "" || strings.HasPrefix(attempt, ".") || strings.ContainsAny(attempt, "/\\\x00") {
+	if attempt == "" || strings.HasPrefix(attempt, ".") || strings.ContainsAny(attempt, "/\\,\x00") {
 		return nil, fmt.Errorf("shuffle: attempt %q is no name for a file", attempt)
 	}
 	s.mu.Lock()

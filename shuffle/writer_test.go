@@ -35,7 +35,7 @@ func TestMisuse(t *testing.T) {
 	sched := startScheduler(t)
 	s := newStore(t, Config{})
 	err := sched.run(func(c *coro.Coroutine) error {
-		for _, name := range []string{"", "..", ".hidden", "a/b", `a\b`, "a\x00"} {
+		for _, name := range []string{"", "..", ".hidden", "a/b", `a\b`, "a,b", "a\x00"} {
 			if _, err := s.NewWriter(c, name); err == nil {
 				t.Errorf("an attempt may be named %q", name)
 			}
