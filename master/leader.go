@@ -1,0 +1,291 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fletch/master/replica"
+	"fletch/master/schedule"
+	"fletch/master/state"
+)
+
+// leader runs the jobs during one term. Its fields belong to the goroutine of loop, except those that say otherwise;
+// others hand it functions by do.
+type leader struct {
+	*Master
+	term uint64
+	ctx  context.Context // ends with the term; safe for all
+	work *errgroup.Group // what the loop started; joined before the term ends
+	// calls are functions for the loop to run; unbuffered, closed by no one.
+	calls chan func()
+
+	number  uint64 // of the next attempt
+	workers map[string]*worker
+	running map[state.AttemptID]*attempt
+	jobs    map[string]*job // those that have not ended, and those that are being let go
+	commands
+}
+
+// attempt is one that was ordered and is not known to have ended.
+type attempt struct {
+	id          state.AttemptID
+	name        string
+	worker      *worker
+	rows, bytes int64
+	deciding    bool // its end is proposed
+}
+
+// job is what the loop knows of a job besides its state.
+type job struct {
+	state     *state.Job
+	paying    bool // its duty is being done
+	ended     bool
+	producers map[int]*producers // by stage
+	submitted time.Time          // by this process's clock, or when the term began
+}
+
+const (
+	// tickEvery is how often the loop looks for silent and lost workers.
+	tickEvery = 250 * time.Millisecond
+	heartbeat = time.Second
+	// silence is after how long without a message a connection is given up.
+	silence = 4 * time.Second
+	// drained bounds the calls that are run before the loop looks at the jobs again.
+	drained = 4096
+)
+
+// lead runs the jobs until ctx ends with the term.
+func (m *Master) lead(ctx context.Context, term uint64) error {
+	l := &leader{
+		Master: m, term: term, calls: make(chan func()),
+		workers: map[string]*worker{}, running: map[state.AttemptID]*attempt{}, jobs: map[string]*job{},
+	}
+	l.work, l.ctx = errgroup.WithContext(ctx)
+	m.config.Log.Info("leading", "term", term)
+	m.metrics.leads.Set(1)
+	m.metrics.term.Set(float64(term))
+	m.leading.Store(l)
+	err := l.loop()
+	m.leading.Store(nil)
+	m.metrics.leads.Set(0)
+	m.metrics.workers.Set(0)
+	m.metrics.running.Set(0)
+	if e := l.work.Wait(); err == nil || errors.Is(err, context.Canceled) {
+		err = e
+	}
+	m.config.Log.Info("no longer leading", "term", term, "error", err)
+	if ctx.Err() != nil {
+		return nil // the end of the term is no failure of the master
+	}
+	return err
+}
+
+// loop owns the leader.
+func (l *leader) loop() error {
+	l.begin()
+	ticks := time.NewTicker(tickEvery)
+	defer ticks.Stop()
+	for {
+		changed := l.replica.Changed()
+		wake := l.step()
+		select {
+		case f := <-l.calls:
+			f()
+			l.drain()
+		case <-changed:
+		case <-wake:
+		case <-ticks.C:
+			l.expire()
+		case <-l.ctx.Done():
+			return context.Cause(l.ctx)
+		}
+	}
+}
+
+// drain runs the calls that wait already, so that a step serves many of them.
+func (l *leader) drain() {
+	for range drained {
+		select {
+		case f := <-l.calls:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// do runs f on the loop and waits until it has. Its error means that the term has ended, or ctx, and f may not have run.
+func (l *leader) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	call := func() {
+		defer close(done)
+		f()
+	}
+	select {
+	case l.calls <- call:
+	case <-l.ctx.Done():
+		return l.notLeader()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case <-done:
+		return nil
+	case <-l.ctx.Done():
+		return l.notLeader()
+	}
+}
+
+// post is do for what the loop has started itself: it doesn't wait.
+func (l *leader) post(f func()) {
+	select {
+	case l.calls <- f:
+	case <-l.ctx.Done():
+	}
+}
+
+// begin takes over what the state says of workers and of jobs that have just ended.
+func (l *leader) begin() {
+	now := time.Now()
+	l.replica.Read(func(s *state.Machine) {
+		for _, w := range s.Workers() {
+			if !w.Lost {
+				l.workers[w.ID] = &worker{id: w.ID, epoch: w.Epoch, address: w.Address, gone: now}
+			}
+		}
+		for _, j := range s.Jobs() {
+			if j.Status.Ended() && j.Status != state.Succeeded {
+				l.abandon(j)
+			}
+		}
+	})
+}
+
+// step does what the state asks for: duties, the end of jobs, starts and stops. The channel fires when a task may be
+// tried again.
+func (l *leader) step() <-chan time.Time {
+	for _, j := range l.activeJobs() {
+		if !j.paying && j.state.Duty != state.NoDuty {
+			l.pay(j)
+		}
+	}
+	wake := l.assign()
+	l.flush()
+	l.metrics.running.Set(float64(len(l.running)))
+	return wake
+}
+
+// activeJobs takes the snapshots of the jobs that have not ended, in the order of submission, and lets go of the others.
+func (l *leader) activeJobs() []*job {
+	var active []*state.Job
+	l.replica.Read(func(s *state.Machine) {
+		active = s.Active()
+		for id, j := range l.jobs {
+			j.state = s.Job(id)
+		}
+	})
+	jobs := make([]*job, len(active))
+	for i, a := range active {
+		j := l.jobs[a.ID]
+		if j == nil {
+			j = &job{producers: map[int]*producers{}, submitted: time.Now()}
+			l.jobs[a.ID] = j
+		}
+		j.state = a
+		jobs[i] = j
+	}
+	if len(l.jobs) > len(active) {
+		for id, j := range l.jobs {
+			if j.state == nil || j.state.Status.Ended() {
+				l.letGo(id, j)
+			}
+		}
+	}
+	return jobs
+}
+
+// letGo ends what is left of a job on the workers and, unless it was published, in its outputs.
+func (l *leader) letGo(id string, j *job) {
+	delete(l.jobs, id)
+	for _, w := range l.workers {
+		w.endJob(id)
+	}
+	for a, r := range l.running {
+		if a.Job == id {
+			l.forget(r)
+		}
+	}
+	if j.state != nil {
+		l.config.Log.Info("job ended", "job", id, "state", j.state.Status.String(), "error", j.state.Err())
+		if j.state.Status != state.Succeeded {
+			l.abandon(j.state)
+		}
+	}
+}
+
+// forget drops an attempt that fills a slot.
+func (l *leader) forget(a *attempt) {
+	delete(l.running, a.id)
+	delete(a.worker.running, a.id)
+}
+
+// assign starts and stops attempts.
+func (l *leader) assign() <-chan time.Time {
+	now := time.Now()
+	var jobs []*state.Job
+	l.replica.Read(func(s *state.Machine) { jobs = s.Active() })
+	workers := make([]schedule.Worker, 0, len(l.workers))
+	for _, w := range l.workers {
+		workers = append(workers, w.view())
+	}
+	d := schedule.Assign(jobs, workers, schedule.Turn{Now: now, Term: l.term, Next: l.number})
+	for _, s := range d.Starts {
+		l.start(s)
+	}
+	for _, s := range d.Stops {
+		if r := l.running[s.Attempt]; r != nil {
+			r.worker.stop(r, s.Cause)
+		}
+	}
+	if d.Wake.IsZero() {
+		return nil
+	}
+	return time.After(d.Wake.Sub(now))
+}
+
+// expire gives up connections that are silent and declares workers lost that have been gone for too long.
+func (l *leader) expire() {
+	now := time.Now()
+	connected := 0
+	for _, w := range l.workers {
+		switch {
+		case w.connection != nil && now.Sub(w.connection.heard) > silence:
+			l.config.Log.Warn("a worker is silent", "worker", w.id, "for", now.Sub(w.connection.heard).Round(time.Millisecond))
+			l.disconnect(w.connection, errSilent)
+		case w.connection != nil:
+			connected++
+		case !w.losing && now.Sub(w.gone) > l.config.LostAfter:
+			l.lose(w)
+		}
+	}
+	l.metrics.workers.Set(float64(connected))
+}
+
+// lose has a worker declared lost: what it ran and what only it held runs elsewhere.
+func (l *leader) lose(w *worker) {
+	w.losing = true
+	l.config.Log.Warn("a worker is lost: its tasks run elsewhere", "worker", w.id, "gone", time.Since(w.gone).Round(time.Second))
+	l.propose(state.Lose{Worker: w.id, Epoch: w.epoch, At: time.Now()}, func(o replica.Outcome) {
+		w.losing = false
+		if o.Err != nil || w.connection != nil {
+			return // it has come back meanwhile
+		}
+		for _, a := range w.running {
+			delete(l.running, a.id)
+		}
+		delete(l.workers, w.id)
+	})
+}

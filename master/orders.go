@@ -1,0 +1,88 @@
+package master
+
+import (
+	"slices"
+
+	"fletch/api"
+	"fletch/master/schedule"
+	"fletch/master/state"
+)
+
+// producers is what a stage reads, as it is sent to workers.
+type producers struct {
+	version uint64
+	parents []*state.Stage // the snapshots that the list was made from
+	order   *api.ProducersOrder
+}
+
+// start orders an attempt, after what the worker has to know for it.
+func (l *leader) start(s schedule.Start) {
+	l.number = max(l.number, s.Attempt.Number+1)
+	w, j := l.workers[s.Worker], l.jobs[s.Attempt.Job]
+	a := &attempt{id: s.Attempt, name: s.Attempt.String(), worker: w}
+	w.running[a.id], l.running[a.id] = a, a
+
+	c := w.connection
+	sent := c.jobs[j.state.ID]
+	if sent == nil {
+		sent = &sentJob{producers: map[int]uint64{}}
+		c.jobs[j.state.ID] = sent
+		c.send(&api.MasterMessage{Message: &api.MasterMessage_Job{Job: jobOrder(j.state)}})
+	}
+	order := &api.StartOrder{Attempt: a.name, Job: j.state.ID, Task: api.TaskOf(&s.Task)}
+	if len(j.state.Stages[s.Task.Stage].Parents) > 0 {
+		p := l.producersOf(j, s.Task.Stage)
+		if sent.producers[s.Task.Stage] != p.version {
+			sent.producers[s.Task.Stage] = p.version
+			c.send(&api.MasterMessage{Message: &api.MasterMessage_Producers{Producers: p.order}})
+		}
+		order.Producers = p.version
+	}
+	c.send(&api.MasterMessage{Message: &api.MasterMessage_Start{Start: order}})
+}
+
+// jobOrder describes a job to a worker.
+func jobOrder(j *state.Job) *api.JobOrder {
+	return &api.JobOrder{
+		Job: j.ID, Plugin: j.Plugin, Args: j.Args, Graph: api.GraphOf(j.Graph), Stages: api.StagesOf(j.Plan()), MaxLineBytes: j.Settings.MaxLineBytes,
+	}
+}
+
+// producersOf returns what a stage reads. The list is made once, and again only if a loss has changed what it was made of.
+func (l *leader) producersOf(j *job, stage int) *producers {
+	var parents []*state.Stage
+	for _, p := range j.state.Stages[stage].Parents {
+		parents = append(parents, j.state.Stages[p])
+	}
+	known := j.producers[stage]
+	if known != nil && slices.Equal(known.parents, parents) {
+		return known
+	}
+	p := &producers{parents: parents, order: &api.ProducersOrder{Job: j.state.ID, Stage: int32(stage)}}
+	if known != nil {
+		p.version = known.version
+	}
+	p.version++
+	p.order.Version = p.version
+	holders := map[string]uint32{}
+	for _, producer := range j.state.Producers(stage) {
+		holder, ok := holders[producer.Worker]
+		if !ok {
+			holder = uint32(len(holders))
+			holders[producer.Worker] = holder
+			p.order.Workers = append(p.order.Workers, l.addressOf(producer.Worker))
+		}
+		p.order.Attempts = append(p.order.Attempts, producer.Attempt.String())
+		p.order.Holders = append(p.order.Holders, holder)
+	}
+	j.producers[stage] = p
+	return p
+}
+
+// addressOf returns where a worker serves its blocks. A winner's worker is not lost, so the loop knows it.
+func (l *leader) addressOf(id string) string {
+	if w := l.workers[id]; w != nil {
+		return w.address
+	}
+	return ""
+}

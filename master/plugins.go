@@ -1,0 +1,254 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"fletch/api"
+	"fletch/fault"
+	"fletch/master/state"
+)
+
+// Plugins are held outside the log, each under its SHA-256. A quorum of masters has one on disk before its upload is
+// acknowledged, so that it survives what the log survives; the others, and workers, fetch it when they need it.
+
+const (
+	// pluginWait is how long sending a plugin from master to master may take.
+	pluginWait = 2 * time.Minute
+	// collectEvery is how often plugins are looked through that no job needs, collectGrace how long they stay.
+	collectEvery = 10 * time.Minute
+	collectGrace = time.Hour
+	chunkBytes   = 1 << 20
+)
+
+// quorums remembers the plugins that a quorum was seen to have.
+type quorums struct{ known sync.Map } // SHA-256 -> true
+
+// HavePlugin tells, on the leader, whether a quorum has the plugin; elsewhere whether this master has it.
+func (s *clusterServer) HavePlugin(ctx context.Context, r *api.HavePluginRequest) (*api.HavePluginReply, error) {
+	_, have := s.plugins.Path(r.GetSha256())
+	if l := s.leading.Load(); l != nil && have && !r.GetLocal() {
+		have = s.quorum(ctx, r.GetSha256(), s.hasPlugin) == nil
+	}
+	return &api.HavePluginReply{Have: have}, nil
+}
+
+// hasPlugin asks another master whether it has a plugin.
+func (m *Master) hasPlugin(ctx context.Context, peer api.ClusterClient, sha256 string) error {
+	reply, err := peer.HavePlugin(ctx, &api.HavePluginRequest{Sha256: sha256, Local: true})
+	if err == nil && !reply.GetHave() {
+		err = errors.New("it does not have the plugin")
+	}
+	return err
+}
+
+// PutPlugin stores a plugin on a quorum.
+func (s *clusterServer) PutPlugin(stream grpc.ClientStreamingServer[api.PluginChunk, api.PutPluginReply]) error {
+	if _, err := s.leader(); err != nil {
+		return err
+	}
+	sha256, err := s.receivePlugin(stream)
+	if err == nil {
+		err = s.quorum(stream.Context(), sha256, s.sendPlugin)
+	}
+	if err != nil {
+		return err
+	}
+	return stream.SendAndClose(&api.PutPluginReply{})
+}
+
+// StorePlugin stores a plugin on this master.
+func (s *clusterServer) StorePlugin(stream grpc.ClientStreamingServer[api.PluginChunk, api.PutPluginReply]) error {
+	if _, err := s.receivePlugin(stream); err != nil {
+		return err
+	}
+	return stream.SendAndClose(&api.PutPluginReply{})
+}
+
+// receivePlugin stores what a stream brings.
+func (m *Master) receivePlugin(stream grpc.ClientStreamingServer[api.PluginChunk, api.PutPluginReply]) (sha256 string, err error) {
+	first, err := stream.Recv()
+	if err != nil {
+		return "", err
+	}
+	chunks := &chunkReader{next: stream.Recv, rest: first.GetData()}
+	return first.GetSha256(), m.plugins.Put(stream.Context(), first.GetSha256(), first.GetSize(), chunks)
+}
+
+// chunkReader reads the data of a stream of chunks.
+type chunkReader struct {
+	next func() (*api.PluginChunk, error)
+	rest []byte
+}
+
+func (r *chunkReader) Read(p []byte) (int, error) {
+	for len(r.rest) == 0 {
+		chunk, err := r.next()
+		if err != nil {
+			return 0, err
+		}
+		r.rest = chunk.GetData()
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// quorum has f succeed for other masters until, with this one, a majority has it. f goes on for the others for a while.
+func (m *Master) quorum(ctx context.Context, sha256 string, f func(context.Context, api.ClusterClient, string) error) error {
+	if _, known := m.quorums.known.Load(sha256); known {
+		return nil
+	}
+	others := m.others()
+	missing := (len(others)+1)/2 + 1 - 1 // a majority of all, without this one
+	results := make(chan error, len(others))
+	for _, address := range others {
+		go func() { // it ends within pluginWait, as the call does
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pluginWait)
+			defer cancel()
+			peer, err := m.peers.cluster(address)
+			if err == nil {
+				err = f(ctx, peer, sha256)
+			}
+			if err != nil {
+				err = fmt.Errorf("master %s: %w", address, err)
+			}
+			results <- err
+		}()
+	}
+	var errs []error
+	for range others {
+		if missing == 0 {
+			break
+		}
+		select {
+		case err := <-results:
+			if err == nil {
+				missing--
+			} else {
+				errs = append(errs, err)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if missing > 0 {
+		return fault.As(fault.Retryable, fmt.Errorf("the plugin is not on a majority of the masters: %w", errors.Join(errs...)))
+	}
+	m.quorums.known.Store(sha256, true)
+	return nil
+}
+
+// sendPlugin sends a plugin of this master's to another.
+func (m *Master) sendPlugin(ctx context.Context, peer api.ClusterClient, sha256 string) error {
+	stream, err := peer.StorePlugin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.chunks(sha256, stream.Send); err != nil && !errors.Is(err, io.EOF) { // on io.EOF CloseAndRecv tells why
+		return err
+	}
+	_, err = stream.CloseAndRecv()
+	return err
+}
+
+// chunks sends a plugin of this master's in pieces.
+func (m *Master) chunks(sha256 string, send func(*api.PluginChunk) error) error {
+	path, ok := m.plugins.Path(sha256)
+	if !ok {
+		return &api.NotFound{What: "plugin " + sha256}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	chunk := &api.PluginChunk{Sha256: sha256, Size: info.Size()}
+	for {
+		buffer := make([]byte, chunkBytes)
+		n, err := io.ReadFull(f, buffer)
+		if n > 0 {
+			chunk.Data = buffer[:n]
+			if err := send(chunk); err != nil {
+				return err
+			}
+			chunk = &api.PluginChunk{}
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// GetPlugin sends a plugin; one that this master lacks it fetches from the others first.
+func (s *clusterServer) GetPlugin(r *api.GetPluginRequest, stream grpc.ServerStreamingServer[api.PluginChunk]) error {
+	if _, ok := s.plugins.Path(r.GetSha256()); !ok && !r.GetLocal() {
+		if err := s.fetchPlugin(stream.Context(), r.GetSha256()); err != nil {
+			return err
+		}
+	}
+	return s.chunks(r.GetSha256(), stream.Send)
+}
+
+// fetchPlugin gets a plugin from whichever master has it.
+func (m *Master) fetchPlugin(ctx context.Context, sha256 string) error {
+	ctx, cancel := context.WithTimeout(ctx, pluginWait)
+	defer cancel()
+	errs := []error{&api.NotFound{What: "plugin " + sha256}}
+	for _, address := range m.others() {
+		err := func() error {
+			peer, err := m.peers.cluster(address)
+			if err != nil {
+				return err
+			}
+			stream, err := peer.GetPlugin(ctx, &api.GetPluginRequest{Sha256: sha256, Local: true})
+			if err != nil {
+				return err
+			}
+			first, err := stream.Recv()
+			if err != nil {
+				return err
+			}
+			return m.plugins.Put(ctx, sha256, first.GetSize(), &chunkReader{next: stream.Recv, rest: first.GetData()})
+		}()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("master %s: %w", address, err))
+	}
+	return errors.Join(errs...)
+}
+
+// collectPlugins removes plugins that no job needs, until ctx ends.
+func (m *Master) collectPlugins(ctx context.Context) error {
+	ticks := time.NewTicker(collectEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+		}
+		var needed map[string]bool
+		m.replica.Read(func(s *state.Machine) { needed = s.Plugins() })
+		err := m.plugins.Collect(func(sha256 string) bool { return needed[sha256] }, collectGrace)
+		m.quorums.known.Clear() // the other masters collect as well
+		if err != nil {
+			m.config.Log.Warn("collect plugins", "error", err)
+		}
+	}
+}
