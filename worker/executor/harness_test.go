@@ -40,13 +40,12 @@ const patience = 20 * time.Second
 // agent plays the part of the agent: one executor in this process is connected to it.
 type agent struct {
 	api.UnimplementedExecutorsServer
-	t         *testing.T
-	to        chan *api.AgentMessage
-	from      chan *api.ExecutorMessage // room for plenty
-	connected chan struct{}             // closed when the executor has connected
-	files     *net.UnixConn
-	server    *grpc.Server
-	served    chan error // the outcome of Serve
+	t      *testing.T
+	to     chan *api.AgentMessage
+	from   chan *api.ExecutorMessage // room for plenty
+	files  *net.UnixConn
+	server *grpc.Server
+	served chan error // the outcome of Serve
 
 	mu       sync.Mutex
 	refuse   bool                // to reserve memory
@@ -56,32 +55,36 @@ type agent struct {
 	progress []*api.AttemptProgress
 }
 
-// newAgent starts an executor whose plugins are made by open.
+// newAgent starts an executor in this process, whose plugins are made by open.
 func newAgent(t *testing.T, open Opener) *agent {
 	t.Helper()
-	a := &agent{
-		t: t, to: make(chan *api.AgentMessage), from: make(chan *api.ExecutorMessage, 1<<16), connected: make(chan struct{}),
-		served: make(chan error, 1), memory: map[string]*os.File{},
+	a, stream, files := listens(t)
+	go func() { a.served <- Serve(context.Background(), Config{Open: open, Agent: stream, Files: files}) }()
+	return a
+}
+
+// listens returns an agent, and the ends of its sockets that are the executor's.
+func listens(t *testing.T) (a *agent, stream, files *net.UnixConn) {
+	t.Helper()
+	a = &agent{
+		t: t, to: make(chan *api.AgentMessage), from: make(chan *api.ExecutorMessage, 1<<16), served: make(chan error, 1),
+		memory: map[string]*os.File{},
 	}
-	ours, theirs := pair(t, unix.SOCK_STREAM)
-	ourFiles, theirFiles := pair(t, unix.SOCK_SEQPACKET)
-	a.files = ourFiles
+	ours, stream := pair(t, unix.SOCK_STREAM)
+	a.files, files = pair(t, unix.SOCK_SEQPACKET)
 	a.server = grpc.NewServer(api.ServerOptions()...)
 	api.RegisterExecutorsServer(a.server, a)
 	over := make(chan error, 1)
 	go func() { over <- a.server.Serve(newOneConn(ours)) }()
-	go func() {
-		a.served <- Serve(context.Background(), Config{Open: open, Agent: theirs, Files: theirFiles})
-	}()
 	t.Cleanup(func() {
 		a.server.Stop()
 		<-over
-		ourFiles.Close()
+		a.files.Close()
 		for _, f := range a.memory {
 			f.Close()
 		}
 	})
-	return a
+	return a, stream, files
 }
 
 // oneConn is a listener that yields one connection.
@@ -134,7 +137,6 @@ func pair(t *testing.T, kind int) (a, b *net.UnixConn) {
 }
 
 func (a *agent) Connect(stream api.Executors_ConnectServer) error {
-	close(a.connected)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -256,17 +258,24 @@ type work struct {
 	dir    string
 }
 
-// plans does what client and master do.
+// plans does what a client and a master do.
 func plans(t *testing.T, declare func([]string) (*engine.Job, error), args ...string) *work {
 	t.Helper()
 	job, err := declare(args)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &work{args: args, dir: t.TempDir()}
-	if w.graph, err = job.Graph(); err != nil {
+	graph, err := job.Graph()
+	if err != nil {
 		t.Fatal(err)
 	}
+	return planned(t, graph, args)
+}
+
+// planned does what a master does.
+func planned(t *testing.T, graph *plan.Graph, args []string) *work {
+	t.Helper()
+	w := &work{graph: graph, args: args, dir: t.TempDir()}
 	stages, err := plan.Stages(w.graph)
 	if err != nil {
 		t.Fatal(err)

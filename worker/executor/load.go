@@ -198,11 +198,9 @@ func (x *executor) blocked(name string, running time.Duration) {
 	x.note(name, fmt.Sprintf("the function keeps its core, running for %v without a pause: other tasks go on beside it", running.Round(time.Second)))
 }
 
-// close cancels what runs and gives it a moment to unwind. What is committed stays where the agent has it.
+// close cancels the coroutines, whose contexts have ended with the executor, and gives them a moment to unwind. What is
+// committed stays where the agent has it.
 func (j *job) close() error {
-	for _, r := range j.running {
-		r.cancel(errEnded)
-	}
 	j.stop()
 	defer j.fetch.Close()
 	return errors.Join(<-j.stopped, j.attempts.Shuffle.Close())

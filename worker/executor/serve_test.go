@@ -20,6 +20,7 @@ import (
 	"fletch/format/csvio"
 	"fletch/format/textio"
 	"fletch/local"
+	"fletch/shuffle"
 )
 
 // opens is a plugin whose function Job is declare.
@@ -429,15 +430,21 @@ func TestBadOrders(t *testing.T) {
 	})
 	foreign := w.message()
 	foreign.Stages = append(foreign.Stages, &api.Stage{Id: 2, Root: 77})
-	for name, m := range map[string]*api.AgentMessage{
-		"nothing":       {},
-		"no job":        {Message: &api.AgentMessage_Stop{Stop: &api.StopAttempt{Attempt: "x"}}},
-		"no graph":      {Message: &api.AgentMessage_Load{Load: &api.Load{Job: "job"}}},
-		"foreign stage": {Message: &api.AgentMessage_Load{Load: foreign}},
+	load := func(m *api.Load) *api.AgentMessage {
+		return &api.AgentMessage{Message: &api.AgentMessage_Load{Load: m}}
+	}
+	for name, messages := range map[string][]*api.AgentMessage{
+		"nothing":       {{}},
+		"no job":        {{Message: &api.AgentMessage_Stop{Stop: &api.StopAttempt{Attempt: "x"}}}},
+		"no graph":      {load(&api.Load{Job: "job"})},
+		"foreign stage": {load(foreign)},
+		"two jobs":      {load(w.message()), load(w.message())},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAgent(t, opens(counts))
-			a.send(m)
+			for _, m := range messages {
+				a.send(m)
+			}
 			select {
 			case err := <-a.served:
 				if err == nil || !strings.Contains(err.Error(), "order of the agent") {
@@ -447,6 +454,31 @@ func TestBadOrders(t *testing.T) {
 				t.Error("the executor goes on")
 			}
 		})
+	}
+}
+
+// TestProducers takes lists of producers on this worker and others; the last list of a stage counts.
+func TestProducers(t *testing.T) {
+	j := &job{producers: map[int]producers{}}
+	for _, m := range []*api.Producers{
+		{Stage: 1, Version: 1, Workers: []string{"w:1"}, Attempts: []string{"a", "b"}, Holders: []uint32{0, 0}},
+		{Stage: 1, Version: 2, Workers: []string{"", "w:2"}, Attempts: []string{"a", "b", "c"}, Holders: []uint32{1, 0, 1}},
+	} {
+		if err := j.setProducers(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []shuffle.Producer{{Attempt: "a", Worker: "w:2"}, {Attempt: "b"}, {Attempt: "c", Worker: "w:2"}}
+	if have := j.producers[1]; have.version != 2 || !slices.Equal(have.list, want) {
+		t.Errorf("the producers are %+v, want version 2 of %+v", have, want)
+	}
+	for _, m := range []*api.Producers{
+		{Attempts: []string{"a"}, Holders: []uint32{0}},
+		{Attempts: []string{"a"}, Workers: []string{""}},
+	} {
+		if err := j.setProducers(m); err == nil {
+			t.Errorf("the list %v is taken", m)
+		}
 	}
 }
 
