@@ -21,7 +21,7 @@ func doctorCommand() *cli.Command {
 		func(c *cli.Context) error {
 			ctx, stop := interruptible(c)
 			defer stop()
-			found := doctor.Run(ctx, doctor.Checks(func(ctx context.Context) (string, error) { return to.diagnose(ctx) }))
+			found := doctor.Run(ctx, doctor.Checks(to.diagnose))
 			if err := context.Cause(ctx); err != nil {
 				return err
 			}

@@ -49,7 +49,7 @@ that a cluster begins with are all started with the same --peers. One that joins
 started without, and made a member by fletch master add NAME HOST:PORT.
 
 It serves until SIGTERM or Ctrl-C; http://HOST:PORT has /livez, /readyz and /metrics.`,
-	}, func(c *cli.Context) error { return s.run(c) }, s.section())
+	}, s.run, s.section())
 }
 
 func masterListCommand() *cli.Command {

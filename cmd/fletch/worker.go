@@ -44,7 +44,7 @@ func workerCommand() *cli.Command {
 own, and serves what they have made to the other workers.
 
 It serves until SIGTERM or Ctrl-C; http://HOST:PORT has /livez, /readyz and /metrics.`,
-	}, func(c *cli.Context) error { return s.run(c) }, s.section())
+	}, s.run, s.section())
 }
 
 // run is a worker until a signal asks for its end.

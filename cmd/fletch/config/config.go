@@ -99,7 +99,7 @@ func Read(c *cli.Context, known []Section, sections ...Section) error {
 
 // read takes a setting from where it stands first.
 func (s *Setting) read(c *cli.Context, keys map[string]entry) error {
-	text, source := "", ""
+	var text, source string
 	switch e, inFile := keys[s.Name]; {
 	case c.IsSet(s.Name):
 		text, source = c.String(s.Name), "--"+s.Name+" "
