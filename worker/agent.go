@@ -135,7 +135,7 @@ func (a *agent) welcome(m *api.Welcome) error {
 		for id := range a.jobs {
 			a.endJob(id)
 		}
-		a.outcomes.drop(func(*outcome) bool { return true })
+		a.outcomes = outcomes{}
 	}
 	a.epoch = m.GetEpoch()
 	a.outcomes.again()

@@ -32,7 +32,7 @@ func (a *agent) start(m *api.StartOrder) {
 	a.meter.started.Inc()
 	j := a.jobs[m.GetJob()]
 	if j == nil {
-		a.conclude(m.GetJob(), &api.AttemptEnded{Attempt: name, Error: api.ErrorOf(errNoJob)})
+		a.conclude(&api.AttemptEnded{Attempt: name, Error: api.ErrorOf(errNoJob)})
 		return
 	}
 	t := &attempt{name: name, order: m, job: j}
@@ -48,7 +48,7 @@ func (a *agent) stop(m *api.StopOrder) {
 	case t == nil && a.outcomes.has(m.GetAttempt()):
 	case t == nil:
 		err := fault.As(fault.Cancelled, errors.New("the attempt does not run on this worker"))
-		a.conclude("", &api.AttemptEnded{Attempt: m.GetAttempt(), Error: api.ErrorOf(err)})
+		a.conclude(&api.AttemptEnded{Attempt: m.GetAttempt(), Error: api.ErrorOf(err)})
 	case !t.stopBy.IsZero():
 	default:
 		a.halt(t, m.GetReason())
@@ -137,13 +137,13 @@ func (a *agent) finish(t *attempt, m *api.AttemptEnded) {
 		}
 	}
 	a.warn("free the memory of an attempt", t.job.outputs.release(t.name))
-	a.conclude(t.job.order.GetJob(), m)
+	a.conclude(m)
 }
 
 // conclude keeps the end of an attempt until the leader has acknowledged it.
-func (a *agent) conclude(job string, m *api.AttemptEnded) {
+func (a *agent) conclude(m *api.AttemptEnded) {
 	a.meter.conclude(m)
-	a.outcomes.add(job, m)
+	a.outcomes.add(m)
 	a.link.wake()
 }
 

@@ -76,7 +76,7 @@ var defaultWaits = waits{
 
 const (
 	slotsPerCore  = 4
-	maxSlots      = 1 << 14
+	maxSlots      = 4096
 	leastMemory   = 64 << 20
 	defaultListen = "127.0.0.1:0"
 )

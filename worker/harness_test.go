@@ -116,7 +116,7 @@ func (b *bench) get(path string) (status int, body string) {
 }
 
 // logged waits for a line in a job's log.
-func (b *bench) logged(job, text string) (found *api.LogLine) {
+func (b *bench) logged(job, text string) (found *logLine) {
 	b.t.Helper()
 	var last string
 	eventually(b.t, "the log has "+text, func() bool {
@@ -127,7 +127,7 @@ func (b *bench) logged(job, text string) (found *api.LogLine) {
 		lines := bufio.NewScanner(strings.NewReader(last))
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
-			found = &api.LogLine{}
+			found = &logLine{}
 			if err := json.Unmarshal(lines.Bytes(), found); err != nil {
 				b.t.Fatalf("%v: %s", err, lines.Text())
 			}

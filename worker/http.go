@@ -31,7 +31,7 @@ func (a *agent) handler() http.Handler {
 	return mux
 }
 
-// serveLogs sends a job's log, a line an api.LogLine as JSON. With follow=1 it goes on until the job has ended.
+// serveLogs sends a job's log, a line a logLine. With follow=1 it goes on until the job has ended.
 func (a *agent) serveLogs(w http.ResponseWriter, r *http.Request) {
 	log := a.logs.get(r.PathValue("job"))
 	if log == nil {

@@ -184,16 +184,14 @@ func (a *agent) endJob(id string) {
 	}
 	delete(a.jobs, id)
 	j.ended = true
-	for name := range j.attempts {
-		delete(a.attempts, name)
+	for _, t := range j.attempts {
+		a.fail(t, errJobEnded)
 	}
-	j.attempts, j.waiting = nil, nil
 	for name, holder := range a.held {
 		if holder == j {
 			delete(a.held, name)
 		}
 	}
-	a.outcomes.drop(func(x *outcome) bool { return x.job == id })
 	a.warn("drop a job's outputs", j.outputs.end())
 	if c := j.child; c != nil {
 		c.verdict = &verdict{}
@@ -227,5 +225,7 @@ func (a *agent) clear(j *job) {
 
 // pluginsFor is how long a plugin stays that no job needs.
 const pluginsFor = time.Hour
+
+var errJobEnded = fault.As(fault.Cancelled, errors.New("the job has ended"))
 
 var errNoJob = fault.As(fault.Retryable, errors.New("this worker was not told of the job, or could not begin it"))

@@ -164,6 +164,9 @@ func TestEndJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.endJob("words")
+	for _, e := range s.ends("words_2", "words_3") {
+		want(t, e, fault.Cancelled, "the job has ended")
+	}
 	for _, pid := range []int{executor, sleeper} {
 		eventually(t, "the job's processes end", func() bool { return !alive(pid) }, func() string { return fmt.Sprint(pid) })
 	}

@@ -23,12 +23,19 @@ const (
 	logJobs      = 100      // whose logs are kept
 )
 
-// logs keeps what jobs log on this worker: a file a job, of api.LogLines as JSON, one a line. A file's name begins with a
-// number that grows, so that the oldest are known without a clock.
+// logLine is a record of a job's log, as it is written and served: a line of JSON.
+type logLine struct {
+	Time    time.Time `json:"time"`
+	Attempt string    `json:"attempt,omitempty"` // none where the executor itself printed it
+	Level   string    `json:"level"`             // as slog names it; stdout and stderr for what was printed
+	Text    string    `json:"text"`
+}
+
+// logs keeps what jobs log on this worker, a file a job. A file's name begins with a number that grows, so that the oldest
+// are known without a clock.
 type logs struct {
-	dir    string
-	worker string // its id, for the lines
-	mu     struct {
+	dir string
+	mu  struct {
 		sync.Mutex
 		next int
 		jobs map[string]*jobLog
@@ -36,8 +43,8 @@ type logs struct {
 }
 
 // openLogs opens the logs in dir.
-func openLogs(dir, worker string) (*logs, error) {
-	l := &logs{dir: dir, worker: worker}
+func openLogs(dir string) (*logs, error) {
+	l := &logs{dir: dir}
 	l.mu.jobs = map[string]*jobLog{}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -49,7 +56,7 @@ func openLogs(dir, worker string) (*logs, error) {
 			continue
 		}
 		l.mu.next = max(l.mu.next, number+1)
-		l.mu.jobs[job] = newJobLog(filepath.Join(dir, e.Name()), worker, number, true)
+		l.mu.jobs[job] = newJobLog(filepath.Join(dir, e.Name()), number, true)
 	}
 	return l, l.pruneLocked()
 }
@@ -69,7 +76,7 @@ func (l *logs) open(job string) (*jobLog, error) {
 	defer l.mu.Unlock()
 	j := l.mu.jobs[job]
 	if j == nil {
-		j = newJobLog(filepath.Join(l.dir, logName(l.mu.next, job)), l.worker, l.mu.next, false)
+		j = newJobLog(filepath.Join(l.dir, logName(l.mu.next, job)), l.mu.next, false)
 		l.mu.next++
 		l.mu.jobs[job] = j
 	}
@@ -120,7 +127,6 @@ func (l *logs) pruneLocked() error {
 // jobLog is the log of one job.
 type jobLog struct {
 	path   string
-	worker string
 	number int
 	mu     struct {
 		sync.Mutex
@@ -132,8 +138,8 @@ type jobLog struct {
 	}
 }
 
-func newJobLog(path, worker string, number int, ended bool) *jobLog {
-	j := &jobLog{path: path, worker: worker, number: number}
+func newJobLog(path string, number int, ended bool) *jobLog {
+	j := &jobLog{path: path, number: number}
 	j.mu.ended = ended
 	j.mu.changed = make(chan struct{})
 	return j
@@ -163,17 +169,14 @@ func (j *jobLog) hasEnded() bool {
 	return j.mu.ended
 }
 
-// add appends a record of this moment. Attempt is empty for what the executor itself printed.
-func (j *jobLog) add(attempt, level, text string) {
-	j.addAt(attempt, time.Now().UnixNano(), level, text)
+// add appends a record of this moment.
+func (j *jobLog) add(level, text string) {
+	j.append(logLine{Time: time.Now(), Level: level, Text: text})
 }
 
-// addAt appends a record. A log that can't be written counts it as dropped: a job does not fail for its log.
-func (j *jobLog) addAt(attempt string, unixNanos int64, level, text string) {
-	if len(text) > logTextBytes {
-		text = text[:logTextBytes] + "... (cut)"
-	}
-	b, err := j.encode(attempt, unixNanos, level, text)
+// append appends a record. A log that can't be written counts it as dropped: a job does not fail for its log.
+func (j *jobLog) append(line logLine) {
+	b, err := line.encode()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err != nil || j.mu.file == nil || j.mu.size+int64(len(b)) > logBytes {
@@ -183,10 +186,12 @@ func (j *jobLog) addAt(attempt string, unixNanos int64, level, text string) {
 	j.writeLocked(b)
 }
 
-func (j *jobLog) encode(attempt string, unixNanos int64, level, text string) ([]byte, error) {
-	b, err := json.Marshal(&api.LogLine{
-		Worker: j.worker, Attempt: attempt, TimeUnixNanos: unixNanos, Level: level, Text: strings.ToValidUTF8(text, "\uFFFD"),
-	})
+func (line logLine) encode() ([]byte, error) {
+	if len(line.Text) > logTextBytes {
+		line.Text = line.Text[:logTextBytes] + "... (cut)"
+	}
+	line.Text = api.Text(line.Text)
+	b, err := json.Marshal(line)
 	return append(b, '\n'), err
 }
 
@@ -210,7 +215,7 @@ func (j *jobLog) end() error {
 	}
 	if j.mu.dropped > 0 {
 		text := fmt.Sprintf("%d further records were dropped: a job's log takes %d MiB on each worker", j.mu.dropped, logBytes>>20)
-		if b, err := j.encode("", time.Now().UnixNano(), "WARN", text); err == nil {
+		if b, err := (logLine{Time: time.Now(), Level: "WARN", Text: text}).encode(); err == nil {
 			j.writeLocked(b)
 		}
 	}

@@ -25,10 +25,10 @@ func TestLogs(t *testing.T) {
 	s.start("words", "words_1", 1)
 	s.end("words_1")
 	line := b.logged("words", "counting <words>")
-	if line.Worker != b.worker.ID() || line.Attempt != "words_0" || line.Level != "INFO" || line.TimeUnixNanos != 42 || line.Text != "counting <words>" {
+	if line.Attempt != "words_0" || line.Level != "INFO" || !line.Time.Equal(time.Unix(0, 42)) || line.Text != "counting <words>" {
 		t.Errorf("%v", line)
 	}
-	if line := b.logged("words", "to standard output"); line.Level != "stdout" || line.Attempt != "" || line.TimeUnixNanos == 0 {
+	if line := b.logged("words", "to standard output"); line.Level != "stdout" || line.Attempt != "" || line.Time.IsZero() {
 		t.Errorf("%v", line)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -56,7 +56,7 @@ func TestLogs(t *testing.T) {
 
 func TestLogBounds(t *testing.T) {
 	dir := t.TempDir()
-	l, err := openLogs(dir, "w")
+	l, err := openLogs(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,15 +64,15 @@ func TestLogBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.add("", "INFO", strings.Repeat("x", logTextBytes+1)+"\xff")
+	j.add("INFO", strings.Repeat("x", logTextBytes+1)+"\xff")
 	lines := logBytes/logTextBytes + 2
 	for range lines {
-		j.add("", "INFO", strings.Repeat("y", logTextBytes))
+		j.add("INFO", strings.Repeat("y", logTextBytes))
 	}
 	if err := j.end(); err != nil {
 		t.Fatal(err)
 	}
-	j.add("", "INFO", "too late")
+	j.add("INFO", "too late")
 	var text bytes.Buffer
 	if err := j.copyTo(context.Background(), &text, true, func() error { return nil }); err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestLogBounds(t *testing.T) {
 // TestLogsKept keeps the latest ended jobs' logs, over restarts as well, and those of jobs that go on.
 func TestLogsKept(t *testing.T) {
 	dir := t.TempDir()
-	l, err := openLogs(dir, "w")
+	l, err := openLogs(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestLogsKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j.add("", "INFO", "hello")
+		j.add("INFO", "hello")
 		if err := j.end(); err != nil {
 			t.Fatal(err)
 		}
@@ -112,11 +112,11 @@ func TestLogsKept(t *testing.T) {
 	if !has(l, "long") || has(l, "job-0") || !has(l, "job-1") {
 		t.Error("the oldest log of an ended job is not the one that went")
 	}
-	long.add("", "INFO", "still here")
+	long.add("INFO", "still here")
 	if err := long.end(); err != nil {
 		t.Fatal(err)
 	}
-	if l, err = openLogs(dir, "w"); err != nil {
+	if l, err = openLogs(dir); err != nil {
 		t.Fatal(err)
 	}
 	if !has(l, "long") || !has(l, "job-1") || !has(l, "job-99") {
@@ -140,7 +140,7 @@ func TestLogsKept(t *testing.T) {
 
 // TestFollowEnds ends a reader that follows when its request does.
 func TestFollowEnds(t *testing.T) {
-	l, err := openLogs(t.TempDir(), "w")
+	l, err := openLogs(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,16 +17,15 @@ type outcomes struct {
 
 // outcome is the end of one attempt.
 type outcome struct {
-	job   string
 	ended *api.AttemptEnded
 	sent  time.Time // on the present stream; zero before
 }
 
-func (o *outcomes) add(job string, ended *api.AttemptEnded) {
+func (o *outcomes) add(ended *api.AttemptEnded) {
 	if o.by == nil {
 		o.by = map[string]*outcome{}
 	}
-	x := &outcome{job: job, ended: ended}
+	x := &outcome{ended: ended}
 	o.by[ended.GetAttempt()] = x
 	o.list = append(o.list, x)
 }
@@ -39,20 +38,10 @@ func (o *outcomes) acknowledge(attempts []string) {
 	for _, name := range attempts {
 		if x := o.by[name]; x != nil {
 			acknowledged[x] = true
+			delete(o.by, name)
 		}
 	}
-	o.drop(func(x *outcome) bool { return acknowledged[x] })
-}
-
-// drop forgets those for which is holds.
-func (o *outcomes) drop(is func(*outcome) bool) {
-	o.list = slices.DeleteFunc(o.list, func(x *outcome) bool {
-		if !is(x) {
-			return false
-		}
-		delete(o.by, x.ended.GetAttempt())
-		return true
-	})
+	o.list = slices.DeleteFunc(o.list, func(x *outcome) bool { return acknowledged[x] })
 }
 
 // again has all of them sent on a new stream.

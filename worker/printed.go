@@ -82,7 +82,7 @@ func (p *printed) line(line []byte, level string) {
 	}
 	p.mu.Unlock()
 	if log != nil {
-		log.add("", level, string(bytes.TrimRight(line, "\r\n")))
+		log.add(level, string(bytes.TrimRight(line, "\r\n")))
 	}
 }
 

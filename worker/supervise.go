@@ -46,7 +46,9 @@ func (a *agent) heard(c *child, m *api.ExecutorMessage) {
 	switch m := m.GetMessage().(type) {
 	case *api.ExecutorMessage_Log:
 		if log := c.printed.log(); log != nil {
-			log.addAt(m.Log.GetAttempt(), m.Log.GetTimeUnixNanos(), m.Log.GetLevel(), m.Log.GetText())
+			log.append(logLine{
+				Time: time.Unix(0, m.Log.GetTimeUnixNanos()), Attempt: m.Log.GetAttempt(), Level: m.Log.GetLevel(), Text: m.Log.GetText(),
+			})
 		}
 	case *api.ExecutorMessage_Loaded:
 		a.post(func() {
@@ -123,7 +125,7 @@ func (a *agent) blame(c *child, x exit) {
 	death.text = v.what
 	if v.what != "" {
 		a.config.Log.Warn("an executor died", "job", j.order.GetJob(), "cause", v.what)
-		j.log.add("", "ERROR", v.what)
+		j.log.add("ERROR", v.what)
 	}
 	for _, t := range victims {
 		err := fault.As(v.class, death)

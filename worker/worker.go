@@ -48,7 +48,7 @@ func (w *Worker) open() (err error) {
 	if w.plugins, err = plugins.NewStore(w.dir.plugins()); err != nil {
 		return err
 	}
-	if w.logs, err = openLogs(w.dir.logs(), w.ID()); err != nil {
+	if w.logs, err = openLogs(w.dir.logs()); err != nil {
 		return fmt.Errorf("open the jobs' logs: %w", err)
 	}
 	if w.outputs, err = newOutputs(w.config.blockBytes()); err != nil {
