@@ -115,7 +115,7 @@ func (b *builder) build(ctx context.Context) error {
 	if err := b.finish(path, sources); err != nil {
 		return err
 	}
-	if _, err := plugins.Preflight(path, ""); err != nil {
+	if err := b.check(path); err != nil {
 		return err
 	}
 	return publish(path, b.out)
@@ -195,6 +195,16 @@ func fletchVersion() string {
 		return info.Main.Version
 	}
 	return "(devel)"
+}
+
+// check sees that this program can open the plugin.
+func (b *builder) check(path string) error {
+	_, err := plugins.Preflight(path, "")
+	if mismatch, ok := errors.AsType[*plugins.Mismatch](err); ok {
+		return mistakef("a plugin of %s does not fit this fletch (where a module differs, go.mod has to ask for the version that this fletch has)\n\t%s",
+			b.job.Name, strings.Join(mismatch.Differences, "\n\t"))
+	}
+	return err
 }
 
 // publish moves the plugin into place.
