@@ -61,6 +61,7 @@ func TestStop(t *testing.T) {
 	for ended.running() {
 		time.Sleep(time.Millisecond)
 	}
+	pids := []Process{*obeys, *defies}
 	list, err := stop([]*Process{obeys, defies, ended, &reused, {ID: "never"}}, 300*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,7 @@ func TestStop(t *testing.T) {
 	if want := "obeys, defies killed"; strings.Join(got, ", ") != want {
 		t.Errorf("stopped %q, want %s", got, want)
 	}
-	if obeys.running() || defies.running() || !bystander.running() {
+	if pids[0].running() || pids[1].running() || !bystander.running() || obeys.PID != 0 {
 		t.Error("the wrong processes run")
 	}
 }

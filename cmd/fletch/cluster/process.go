@@ -163,21 +163,33 @@ func stop(processes []*Process, grace time.Duration) (ended []stopped, err error
 	}
 	deadline := time.Now().Add(grace)
 	for _, h := range open {
-		gone, err := waitGone(h.fd, time.Until(deadline))
-		if !gone && err == nil {
-			if err = signal(h.fd, unix.SIGKILL); err == nil {
-				_, err = waitGone(h.fd, killWait)
-			}
+		obeyed, err := waitGone(h.fd, time.Until(deadline))
+		if !obeyed && err == nil {
+			err = kill(h.Process, h.fd)
 		}
 		errs = append(errs, err, unix.Close(h.fd))
-		ended = append(ended, stopped{h.Process, !gone})
-		h.PID, h.Started, h.Boot = 0, 0, ""
+		if err == nil {
+			ended = append(ended, stopped{h.Process, !obeyed})
+			h.PID, h.Started, h.Boot = 0, 0, ""
+		}
 	}
 	return ended, errors.Join(errs...)
 }
 
 // killWait is how long the kernel may take to end a process.
 const killWait = 5 * time.Second
+
+// kill ends a process whatever it does.
+func kill(p *Process, fd int) error {
+	if err := signal(fd, unix.SIGKILL); err != nil {
+		return err
+	}
+	gone, err := waitGone(fd, killWait)
+	if err == nil && !gone {
+		err = fmt.Errorf("%s, process %d, is still there after SIGKILL", p.ID, p.PID)
+	}
+	return err
+}
 
 func signal(fd int, s unix.Signal) error {
 	if err := unix.PidfdSendSignal(fd, s, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
