@@ -46,7 +46,7 @@ func newCluster(t *testing.T, n int) *cluster {
 	}
 	for _, p := range peers {
 		c.masters = append(c.masters, &member{config: Config{
-			ID: p.ID, Dir: t.TempDir(), Listen: p.Address, Peers: peers, Cluster: "test", ElectionTimeout: 200 * time.Millisecond,
+			ID: p.ID, Dir: t.TempDir(), Listen: p.Address, Peers: peers, Cluster: "test", ElectionTimeout: 500 * time.Millisecond,
 			LostAfter: 500 * time.Millisecond, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)),
 		}})
 	}
@@ -134,38 +134,41 @@ func (c *cluster) worker(w *fakeworker.Worker) (stop func()) {
 }
 
 // plugin uploads bytes that pass for a plugin: masters never look inside.
-func (c *cluster) plugin(client api.ClusterClient) string {
-	c.t.Helper()
+func (c *cluster) plugin(client api.ClusterClient) (string, error) {
 	data := bytes.Repeat([]byte("plugin "), 300_000)
 	sum := sha256.Sum256(data)
 	name := hex.EncodeToString(sum[:])
 	stream, err := client.PutPlugin(c.t.Context())
 	if err != nil {
-		c.t.Fatal(err)
+		return "", err
 	}
 	chunk := &api.PluginChunk{Sha256: name, Size: int64(len(data))}
 	for len(data) > 0 {
 		n := min(len(data), chunkBytes)
 		chunk.Data, data = data[:n], data[n:]
 		if err := stream.Send(chunk); err != nil {
-			c.t.Fatal(err)
+			break // the master has it already, or CloseAndRecv says why not
 		}
 		chunk = &api.PluginChunk{}
 	}
-	if _, err := stream.CloseAndRecv(); err != nil {
-		c.t.Fatal(err)
-	}
-	return name
+	_, err = stream.CloseAndRecv()
+	return name, err
 }
 
-// submit submits a job and fails the test if it is refused.
+// submit submits a job, across changes of the leader, and fails the test if it is refused.
 func (c *cluster) submit(r *api.SubmitRequest) {
 	c.t.Helper()
-	client := c.client()
-	r.Plugin = c.plugin(client)
-	if _, err := client.Submit(c.t.Context(), r); err != nil {
-		c.t.Fatal(err)
-	}
+	eventually(c.t, "a leader takes the job", func() bool {
+		client := c.client()
+		var err error
+		if r.Plugin, err = c.plugin(client); err == nil {
+			_, err = client.Submit(c.t.Context(), r)
+		}
+		if _, notLeader := errors.AsType[*api.NotLeader](err); err != nil && !notLeader {
+			c.t.Fatal(err)
+		}
+		return err == nil
+	})
 }
 
 // wait waits for the end of a job, across changes of the leader.

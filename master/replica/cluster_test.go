@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type cluster struct {
 	t       testing.TB
 	servers []Server
 	masters map[string]*master
+	limits  limits // zero: the default
 
 	mu sync.RWMutex // guards the masters' replicas while they are restarted
 }
@@ -38,10 +40,13 @@ type master struct {
 	dir     string
 	replica *Replica
 	stop    func() error // ends Run and returns its error
+	fails   bool         // Run is meant to fail
 }
 
-func newCluster(t testing.TB, n int) *cluster {
-	c := &cluster{t: t, masters: make(map[string]*master)}
+func newCluster(t testing.TB, n int) *cluster { return newClusterWith(t, n, limits{}) }
+
+func newClusterWith(t testing.TB, n int, l limits) *cluster {
+	c := &cluster{t: t, masters: make(map[string]*master), limits: l}
 	dir := t.TempDir()
 	var listeners []net.Listener
 	for i := range n {
@@ -70,6 +75,13 @@ func listen(t testing.TB, address string) net.Listener {
 // run starts a master with the defaults of the tests filled in.
 func (c *cluster) run(id string, config Config) {
 	c.t.Helper()
+	r := c.open(id, config)
+	m := c.masters[id]
+	m.replica, m.stop = r, start(r.Run)
+}
+
+func (c *cluster) open(id string, config Config) *Replica {
+	c.t.Helper()
 	m := c.masters[id]
 	if config.Listener == nil {
 		config.Listener = listen(c.t, m.Address)
@@ -79,11 +91,11 @@ func (c *cluster) run(id string, config Config) {
 	if os.Getenv("FLETCH_TEST_LOG") != "" {
 		config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("master", id)
 	}
-	r, err := Open(config)
+	r, err := open(config, cmp.Or(c.limits, defaultLimits))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	m.replica, m.stop = r, start(r.Run)
+	return r
 }
 
 // start runs f until stop is called, which returns its error.
@@ -119,12 +131,16 @@ func (c *cluster) restart(id string) {
 	c.run(id, Config{})
 }
 
-// close stops all masters, those that failed included.
+// close stops all masters.
 func (c *cluster) close() {
 	var stops sync.WaitGroup
 	for _, m := range c.masters {
 		if m.stop != nil {
-			stops.Go(func() { _ = m.stop() })
+			stops.Go(func() {
+				if err := m.stop(); (err != nil) != m.fails {
+					c.t.Errorf("%s ended with: %v", m.ID, err)
+				}
+			})
 		}
 	}
 	stops.Wait()

@@ -2,24 +2,27 @@ package replica
 
 import "sync"
 
-// The log is cut by a snapshot once what was applied since the last one passes these: bytes (or the last snapshot's
-// size, if that is more, so that snapshots never write more than the log does) or entries.
-const (
-	snapshotBytes   = 32 << 20
-	snapshotEntries = 16 << 10
-)
+// limits say when the log is cut by a snapshot: once what was applied since the last one passes them.
+type limits struct {
+	bytes    int64  // or the size of the last snapshot, if that is more: so snapshots never write more than the log does
+	entries  int64  // they cost a restart some time, however small they are
+	trailing uint64 // entries kept before the snapshot, for followers that are a little behind
+}
+
+var defaultLimits = limits{bytes: 32 << 20, entries: 16 << 10, trailing: 2 << 10}
 
 // growth follows the log since the last snapshot.
 type growth struct {
-	due chan struct{} // capacity 1: a snapshot is due
-	mu  struct {
+	limits limits
+	due    chan struct{} // capacity 1: a snapshot is due
+	mu     struct {
 		sync.Mutex
 		bytes, entries int64
 		last           int64 // bytes of the last snapshot
 	}
 }
 
-func newGrowth() *growth { return &growth{due: make(chan struct{}, 1)} }
+func newGrowth(l limits) *growth { return &growth{limits: l, due: make(chan struct{}, 1)} }
 
 // add counts an entry that was applied.
 func (g *growth) add(bytes int) {
@@ -27,7 +30,7 @@ func (g *growth) add(bytes int) {
 	defer g.mu.Unlock()
 	g.mu.bytes += int64(bytes)
 	g.mu.entries++
-	if g.mu.bytes < max(snapshotBytes, g.mu.last) && g.mu.entries < snapshotEntries {
+	if g.mu.bytes < max(g.limits.bytes, g.mu.last) && g.mu.entries < g.limits.entries {
 		return
 	}
 	select {

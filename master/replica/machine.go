@@ -32,8 +32,8 @@ type machine struct {
 	growth  *growth
 }
 
-func newMachine(f *failure) *machine {
-	m := &machine{failure: f, growth: newGrowth()}
+func newMachine(f *failure, l limits) *machine {
+	m := &machine{failure: f, growth: newGrowth(l)}
 	m.mu.state = state.New()
 	m.mu.changed = make(chan struct{})
 	return m

@@ -17,7 +17,6 @@ const (
 	transportTimeout  = 10 * time.Second
 	connectionsKept   = 3        // to each master
 	segmentBytes      = 16 << 20 // of the log's files
-	trailingEntries   = 2048     // kept before a snapshot, for followers that are a little behind
 	snapshotRetryWait = 10 * time.Second
 )
 
@@ -71,7 +70,7 @@ func (n *node) start() (*raft.Raft, error) {
 	config.LeaderLeaseTimeout = n.config.ElectionTimeout / 2
 	config.MaxAppendEntries = maxAppendEntries
 	config.SnapshotThreshold = 1 << 62 // growth says when
-	config.TrailingLogs = trailingEntries
+	config.TrailingLogs = n.machine.growth.limits.trailing
 	config.ShutdownOnRemove = false // a master that is removed goes on as a follower, until it is stopped
 	config.NoLegacyTelemetry = true
 	config.Logger = n.log

@@ -39,7 +39,9 @@ type Replica struct {
 }
 
 // Open checks the directory, or makes a new one, and takes its lock. Nothing runs before Run.
-func Open(config Config) (*Replica, error) {
+func Open(config Config) (*Replica, error) { return open(config, defaultLimits) }
+
+func open(config Config, l limits) (*Replica, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func Open(config Config) (*Replica, error) {
 	}
 	f := newFailure()
 	return &Replica{
-		config: config, directory: d, failure: f, machine: newMachine(f), committer: newCommitter(), stream: newStream(config),
+		config: config, directory: d, failure: f, machine: newMachine(f, l), committer: newCommitter(), stream: newStream(config),
 		started: make(chan struct{}), stopped: make(chan struct{}),
 	}, nil
 }

@@ -5,6 +5,7 @@ package fakeworker
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -186,6 +187,11 @@ func (w *Worker) take(ctx context.Context, m *api.MasterMessage, attempts *sync.
 		w.mu.dropped = append(w.mu.dropped, m.GetDone().GetDropped()...)
 	case m.GetEndJob() != nil:
 		delete(w.mu.jobs, m.GetEndJob().GetJob())
+		for name, stop := range w.mu.stops {
+			if strings.HasPrefix(name, m.GetEndJob().GetJob()+"_") {
+				stop()
+			}
+		}
 	}
 }
 
