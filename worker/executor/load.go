@@ -1,23 +1,14 @@
 package executor
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/apache/arrow/go/v15/arrow/memory"
-
 	"fletch/api"
 	"fletch/engine"
-	"fletch/engine/coro"
 	"fletch/engine/plan"
 	"fletch/fault"
-	"fletch/shuffle"
-	"fletch/shuffle/transfer"
-	"fletch/storage"
-	"fletch/worker/attempt"
 )
 
 // description is what the agent says of the job.
@@ -36,8 +27,7 @@ type description struct {
 
 // loaded is the outcome of loading.
 type loaded struct {
-	job *engine.Job
-	of  *description
+	job *job
 	err error
 }
 
@@ -48,11 +38,22 @@ func (x *executor) load(m *api.Load) error {
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
+	limits := x.limits
 	go func() {
-		job, err := d.load(x.config.Open)
-		x.loaded <- loaded{job, d, err}
+		job, err := x.open(d, limits)
+		x.loaded <- loaded{job, err}
 	}()
 	return nil
+}
+
+// begin answers Load. If the job is loaded, attempts may follow.
+func (x *executor) begin(l loaded) {
+	x.loading = false
+	if l.err == nil {
+		x.job, x.ticks = l.job, time.Tick(reportEvery)
+		l.job.serve()
+	}
+	x.out.add(&api.ExecutorMessage{Message: &api.ExecutorMessage_Loaded{Loaded: &api.Loaded{Error: api.ErrorOf(l.err)}}})
 }
 
 // descriptionOf checks what the agent says of the job.
@@ -116,92 +117,4 @@ func (d *description) load(open Opener) (*engine.Job, error) {
 		return nil, fault.As(fault.Permanent, err)
 	}
 	return job, fault.As(fault.Permanent, plan.Diff(d.graph, have))
-}
-
-// begin answers Load. If the job is loaded, attempts may follow.
-func (x *executor) begin(l loaded) {
-	x.loading = false
-	err := l.err
-	if err == nil {
-		x.job, err = x.open(l)
-	}
-	if err == nil {
-		x.ticks = time.Tick(reportEvery)
-	}
-	x.out.add(&api.ExecutorMessage{Message: &api.ExecutorMessage_Loaded{Loaded: &api.Loaded{Error: api.ErrorOf(err)}}})
-}
-
-// job is the one job of the executor.
-type job struct {
-	*description
-	attempts  attempt.Job // without TableBytes, which each attempt gets when it starts
-	fetch     *transfer.Client
-	scheduler *coro.Scheduler
-	stop      context.CancelFunc // of the scheduler
-	stopped   chan error         // takes its outcome; room for it
-	producers map[int]producers  // by stage
-	running   map[string]*running
-}
-
-// open makes what the attempts of a job share.
-func (x *executor) open(l loaded) (*job, error) {
-	d := l.of
-	outputs, err := d.outputs()
-	if err != nil {
-		return nil, err
-	}
-	fetch := transfer.NewClient(d.id)
-	store, err := shuffle.NewStore(shuffle.Config{
-		Dir: d.dir, MemoryBytes: x.limits.shuffleBytes(), BufferBytes: x.limits.bufferBytes(d.slots),
-		Durable: true, Place: x.place, Find: x.find, Fetch: fetch,
-	})
-	if err != nil {
-		return nil, err
-	}
-	scheduler, err := coro.New(coro.Config{Runners: d.parallelism, Grace: grace, OnBlocked: x.blocked})
-	if err != nil {
-		return nil, errors.Join(fault.As(fault.Permanent, err), store.Close())
-	}
-	j := &job{
-		description: d, fetch: fetch, scheduler: scheduler, stopped: make(chan error, 1), producers: map[int]producers{}, running: map[string]*running{},
-		attempts: attempt.Job{
-			Program: l.job.Program(), Stages: d.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),
-			MaxLineBytes: d.maxLineBytes,
-		},
-	}
-	var ctx context.Context
-	ctx, j.stop = context.WithCancel(context.Background()) // by close, when the executor ends
-	go func() { j.stopped <- scheduler.Run(ctx) }()
-	return j, nil
-}
-
-// outputs joins the outputs that the master has staged. Their places are those of the description: the client has made
-// them absolute, which this process can't.
-func (d *description) outputs() (map[int]storage.Output, error) {
-	outputs := map[int]storage.Output{}
-	for i := range d.graph.Nodes {
-		n := &d.graph.Nodes[i]
-		if n.Kind != plan.Sink {
-			continue
-		}
-		o, err := storage.JoinOutput(fmt.Sprintf("%s-%d", d.id, n.ID), *n.Sink)
-		if err != nil {
-			return nil, fmt.Errorf("%v: %w", n, err)
-		}
-		outputs[n.ID] = o
-	}
-	return outputs, nil
-}
-
-// blocked tells in the log of an attempt that it keeps a core.
-func (x *executor) blocked(name string, running time.Duration) {
-	x.note(name, fmt.Sprintf("the function keeps its core, running for %v without a pause: other tasks go on beside it", running.Round(time.Second)))
-}
-
-// close cancels the coroutines, whose contexts have ended with the executor, and gives them a moment to unwind. What is
-// committed stays where the agent has it.
-func (j *job) close() error {
-	j.stop()
-	defer j.fetch.Close()
-	return errors.Join(<-j.stopped, j.attempts.Shuffle.Close())
 }

@@ -117,7 +117,7 @@ func TestReports(t *testing.T) {
 			out: newOutbox(), orders: make(chan *api.AgentMessage), ended: make(chan ended), serving: t.Context(),
 			job: &job{running: map[string]*running{"a": r}}, ticks: time.Tick(reportEvery),
 		}
-		go x.loop() //nolint:errcheck // it ends with the test's context
+		go x.loop()
 		reports := 0
 		for range 20 {
 			r.progress.Rows.Add(1)

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -479,6 +480,18 @@ func TestProducers(t *testing.T) {
 		if err := j.setProducers(m); err == nil {
 			t.Errorf("the list %v is taken", m)
 		}
+	}
+}
+
+// TestDiskFull says where to make room, and leaves it to others to try elsewhere.
+func TestDiskFull(t *testing.T) {
+	j := &job{description: &description{dir: "/somewhere"}}
+	err := j.explain(fmt.Errorf("spill: %w", syscall.ENOSPC))
+	if fault.ClassOf(err) != fault.Retryable || !strings.Contains(err.Error(), "free space for intermediate data in /somewhere") {
+		t.Errorf("a full disk is %v of class %v", err, fault.ClassOf(err))
+	}
+	if other := errors.New("other"); j.explain(other) != other {
+		t.Error("another error is changed")
 	}
 }
 
