@@ -25,10 +25,10 @@ import (
 type loop struct {
 	*prepared
 	machine    *state.Machine
+	board      *schedule.Board
 	outputs    map[int]storage.Output
 	scheduler  *coro.Scheduler
 	attempts   *attempt.Job
-	slots      int
 	watch      func(report.Job)
 	started    time.Time
 	startedCPU time.Duration
@@ -137,8 +137,7 @@ func (l *loop) pay() error {
 // assign starts and stops attempts. The channel fires when a failed task may be tried again; it is nil where none waits.
 func (l *loop) assign(ctx context.Context) <-chan time.Time {
 	now := time.Now()
-	worker := schedule.Worker{ID: "local", Slots: l.slots, Running: slices.Collect(maps.Keys(l.running))}
-	d := schedule.Assign(l.machine.Active(), []schedule.Worker{worker}, schedule.Turn{Now: now, Term: 1, Next: l.number})
+	d := l.board.Assign(l.machine.Active(), schedule.Turn{Now: now, Term: 1, Next: l.number})
 	for _, s := range d.Starts {
 		l.start(ctx, s)
 	}
@@ -189,6 +188,7 @@ func (l *loop) stop(r *running, cause error) {
 func (l *loop) end(e ended) error {
 	l.running[e.id].cancel(nil)
 	delete(l.running, e.id)
+	l.board.End(e.id)
 	if e.err != nil {
 		e.err = l.diskFull(e.err)
 		l.causes[e.id] = e.err

@@ -17,6 +17,7 @@ import (
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/master/schedule"
 	"fletch/master/state"
 	"fletch/report"
 	"fletch/shuffle"
@@ -127,8 +128,10 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	}
 	// One attempt a core: sources read ahead, and the tables of more attempts would contend for memory and caches.
 	slots := p.config.Parallelism
+	board := schedule.NewBoard()
+	board.Put(schedule.Worker{ID: "local", Slots: slots})
 	l := &loop{
-		prepared: p, machine: state.New(), outputs: outputs, scheduler: scheduler, slots: slots, watch: watch, started: started,
+		prepared: p, machine: state.New(), board: board, outputs: outputs, scheduler: scheduler, watch: watch, started: started,
 		startedCPU: cpuTime(),
 		attempts: &attempt.Job{
 			Program: p.job.Program(), Stages: p.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),

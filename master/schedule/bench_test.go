@@ -8,43 +8,69 @@ import (
 	"fletch/master/state"
 )
 
-// BenchmarkAssign decides for a job of 100,000 tasks, half of them committed, on 100 workers of 16 slots: all of them
-// free, or one.
-func BenchmarkAssign(b *testing.B) {
-	const tasks = 100_000
-	m := state.New()
-	addJob(b, m, "a", tasks, 16)
-	for i := range tasks / 2 {
-		commit(b, m, state.AttemptID{Job: "a", Task: i, Term: 1, Number: uint64(i)}, time.Time{})
-	}
-	idle := make([]Worker, 100)
-	for i := range idle {
-		idle[i] = Worker{ID: fmt.Sprint("w", i), Slots: 16}
-	}
-	busy := make([]Worker, len(idle))
-	copy(busy, idle)
-	for i, s := range Assign(m.Active(), idle, Turn{Term: 1, Next: tasks}).Starts {
-		if i == 0 {
-			continue
-		}
-		for w := range busy {
-			if busy[w].ID == s.Worker {
-				busy[w].Running = append(busy[w].Running, s.Attempt)
-			}
-		}
-	}
-	for _, run := range []struct {
-		name    string
-		workers []Worker
-		starts  int
-	}{{"free=1600", idle, 1600}, {"free=1", busy, 1}} {
-		b.Run(run.name, func(b *testing.B) {
+// BenchmarkTurn runs a job of 100,000 tasks on 1,000 workers of 8 slots, all of them full: attempts commit, and a turn
+// fills their slots. The time of one is that of the board; the state's is left out.
+func BenchmarkTurn(b *testing.B) {
+	const tasks, workers, slots = 100_000, 1000, 8
+	for _, ended := range []int{1, 50, 500} {
+		b.Run(fmt.Sprint("ended=", ended), func(b *testing.B) {
 			b.ReportAllocs()
-			for b.Loop() {
-				if d := Assign(m.Active(), run.workers, Turn{Term: 1, Next: tasks}); len(d.Starts) != run.starts {
-					b.Fatalf("%d starts", len(d.Starts))
+			var m *state.Machine
+			var board *Board
+			var running []state.AttemptID
+			turn := func() int {
+				d := board.Assign(m.Active(), Turn{Term: 1, Next: uint64(len(running))})
+				for _, s := range d.Starts {
+					running = append(running, s.Attempt)
 				}
+				return len(d.Starts)
+			}
+			committed := tasks
+			for b.Loop() {
+				b.StopTimer()
+				if committed+slots*workers+ended > tasks {
+					m, board, running, committed = state.New(), NewBoard(), nil, 0
+					addJob(b, m, "a", tasks, 16)
+					for w := range workers {
+						board.Put(Worker{ID: fmt.Sprint("w", w), Slots: slots})
+					}
+					if n := turn(); n != workers*slots {
+						b.Fatalf("%d starts", n)
+					}
+				}
+				for _, id := range running[committed : committed+ended] {
+					commit(b, m, id, time.Time{})
+				}
+				b.StartTimer()
+				for _, id := range running[committed : committed+ended] {
+					board.End(id)
+				}
+				if n := turn(); n != ended {
+					b.Fatalf("%d starts", n)
+				}
+				committed += ended
 			}
 		})
+	}
+}
+
+// BenchmarkAssign decides afresh in the middle of the same job.
+func BenchmarkAssign(b *testing.B) {
+	const tasks, n, slots = 100_000, 1000, 8
+	m := state.New()
+	addJob(b, m, "a", tasks, 16)
+	workers := make([]Worker, n)
+	for i := range workers {
+		workers[i] = Worker{ID: fmt.Sprint("w", i), Slots: slots}
+		for s := range slots {
+			workers[i].Running = append(workers[i].Running, state.AttemptID{Job: "a", Task: i*slots + s, Term: 1, Number: uint64(i*slots + s)})
+		}
+	}
+	workers[0].Slots++
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := Assign(m.Active(), workers, Turn{Term: 1, Next: tasks}); len(d.Starts) != 1 {
+			b.Fatalf("%d starts", len(d.Starts))
+		}
 	}
 }

@@ -35,9 +35,10 @@ func drawMachine(t *rapid.T, now time.Time) *state.Machine {
 		}
 		task := rapid.SampledFrom(ready).Draw(t, "task")
 		id := task.attempt(1, rapid.Uint64Range(1, 1000).Draw(t, "number"))
-		if rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
+		if rapid.IntRange(0, 2).Draw(t, "fails") == 0 {
 			// An attempt that has failed already is refused; that is fine here.
-			_, _ = m.Apply(state.Fail{Attempt: id, Message: "broken", At: now.Add(-time.Duration(rapid.IntRange(0, 200).Draw(t, "ago")) * time.Millisecond)})
+			worker := rapid.SampledFrom([]string{"", "w0", "w1", "w2"}).Draw(t, "on")
+			_, _ = m.Apply(state.Fail{Attempt: id, Worker: worker, Message: "broken", At: now.Add(-time.Duration(rapid.IntRange(0, 900).Draw(t, "ago")) * time.Millisecond)})
 		} else if m.Job(id.Job).Fence(id) == nil {
 			commit(t, m, id, now)
 		}
@@ -100,7 +101,7 @@ func TestAssignProperties(t *testing.T) {
 
 		running, perJob := checkStops(t, m, workers, d)
 		could := startable(m.Active(), running, now)
-		checkStarts(t, workers, d, could)
+		checkStarts(t, m, workers, d, could)
 		for _, s := range d.Starts {
 			running[taskName(s.Attempt.Job, s.Attempt.Stage, s.Attempt.Task)] = true
 			perJob[s.Attempt.Job]++
@@ -144,7 +145,7 @@ func checkStops(t *rapid.T, m *state.Machine, workers []Worker, d Decision) (map
 }
 
 // checkStarts checks that each start is a task that could be started, once, within the worker's slots, numbered in turn.
-func checkStarts(t *rapid.T, workers []Worker, d Decision, could []ready) {
+func checkStarts(t *rapid.T, m *state.Machine, workers []Worker, d Decision, could []ready) {
 	used := make(map[string]int)
 	for i, s := range d.Starts {
 		used[s.Worker]++
@@ -154,10 +155,28 @@ func checkStarts(t *rapid.T, workers []Worker, d Decision, could []ready) {
 		}
 		could = slices.Delete(slices.Clone(could), at, at+1)
 	}
+	checkAvoids(t, workers, d, m)
 	for _, w := range workers {
 		if used[w.ID] > max(0, w.Slots-len(w.Running)) {
 			t.Fatalf("%s starts %d with %d slots, %d running", w.ID, used[w.ID], w.Slots, len(w.Running))
 		}
+	}
+}
+
+// checkAvoids checks that a task goes to a worker on which it has failed only if no other one has a free slot.
+func checkAvoids(t *rapid.T, workers []Worker, d Decision, m *state.Machine) {
+	free := make(map[string]int)
+	for _, w := range workers {
+		free[w.ID] = w.Slots - len(w.Running)
+	}
+	for _, s := range d.Starts {
+		task := m.Job(s.Attempt.Job).Stages[s.Task.Stage].Task(s.Task.Index)
+		for _, w := range workers {
+			if failedOn(task, s.Worker) && !failedOn(task, w.ID) && free[w.ID] > 0 {
+				t.Fatalf("%s goes to %s, where it has failed, while %s is free", s.Attempt, s.Worker, w.ID)
+			}
+		}
+		free[s.Worker]--
 	}
 }
 

@@ -10,109 +10,196 @@ import (
 	"fletch/master/state"
 )
 
-// queue yields the tasks of one job that can be started, the most urgent first.
+// queue is one job: its attempts at work, and which of its tasks can be started.
 type queue struct {
-	job     *state.Job
-	rank    int // by submission
-	running int // attempts, with those that this decision starts
-	// busy are the tasks that run anywhere.
-	busy map[taskID]bool
-	// The tasks of later stages, and of this stage those before from, have been looked at.
-	stage, from int
+	job     *state.Job // the snapshot that it was brought up to; nil once the job has ended, and before it was seen
+	rank    int        // by submission
+	turn    uint64     // the last decision in which the job had not ended
+	running int        // attempts that count
+	atWork  map[taskID]*attempt
+	lanes   []lane // by stage
+
+	stage int  // where the decision under way looks: later stages have nothing to start
+	open  bool // it has found that the stage can be started
 }
 
 type taskID struct{ stage, index int }
 
-// next returns the next task to start, nil where there is none. It notes in d when a task that waits can be tried.
-func (q *queue) next(d *Decision, now time.Time) *state.Task {
-	for ; q.stage >= 0; q.stage, q.from = q.stage-1, 0 {
-		if q.from == 0 && !q.job.Runnable(q.stage) {
-			continue
+// update brings the queue up to a snapshot of its job, and begins a decision.
+func (q *queue) update(j *state.Job, d *Decision) {
+	was := q.job
+	q.job = j
+	if was == nil {
+		q.lanes = make([]lane, len(j.Stages))
+	}
+	for i, s := range j.Stages {
+		if was == nil || was == j {
+			break
 		}
-		s := q.job.Stages[q.stage]
-		for t := s.NextPending(q.from); t != nil; t = s.NextPending(q.from) {
-			q.from = t.Index + 1
-			switch {
-			case q.busy[taskID{t.Stage, t.Index}]:
-			case t.RetryAt.After(now):
-				if d.Wake.IsZero() || t.RetryAt.Before(d.Wake) {
-					d.Wake = t.RetryAt
-				}
-			default:
-				return t
+		// All of a stage that was not planned lies ahead of its lane.
+		if s != was.Stages[i] && was.Stages[i].Len() > 0 {
+			for t := range s.Changed(was.Stages[i]) {
+				q.changed(t, d)
 			}
 		}
 	}
-	return nil
+	q.stage, q.open = len(j.Stages), false
+}
+
+// changed looks at a task that is not what it was.
+func (q *queue) changed(t *state.Task, d *Decision) {
+	for a := q.atWork[taskID{t.Stage, t.Index}]; a != nil; a = a.next {
+		if !a.counts {
+			continue
+		}
+		if err := q.fence(a); err != nil {
+			q.stop(a, err, d)
+		}
+	}
+	q.offer(t.Stage, t.Index)
+}
+
+// end stops what runs of a job that has ended.
+func (q *queue) end(d *Decision) {
+	if q.job == nil {
+		return
+	}
+	q.job, q.lanes = nil, nil
+	for _, a := range q.atWork {
+		for ; a != nil; a = a.next {
+			if a.counts {
+				q.stop(a, q.fence(a), d)
+			}
+		}
+	}
+}
+
+// judge holds an attempt that has come against the state.
+func (q *queue) judge(a *attempt, d *Decision) {
+	if err := q.fence(a); err != nil {
+		q.stop(a, err, d)
+		return
+	}
+	q.count(a)
+}
+
+// fence returns why an attempt runs in vain, nil if it does not.
+func (q *queue) fence(a *attempt) error {
+	if q.job == nil {
+		return fault.As(fault.Fenced, fmt.Errorf("attempt %s runs in vain: its job has ended", a.id))
+	}
+	return q.job.Fence(a.id)
+}
+
+func (q *queue) count(a *attempt) {
+	a.counts = true
+	q.running++
+}
+
+func (q *queue) discount(a *attempt) {
+	if a.counts {
+		a.counts = false
+		q.running--
+	}
+}
+
+func (q *queue) stop(a *attempt, why error, d *Decision) {
+	q.discount(a)
+	d.Stops = append(d.Stops, Stop{Worker: a.worker.id, Attempt: a.id, Cause: why})
+}
+
+// remove forgets an attempt.
+func (q *queue) remove(a *attempt) {
+	q.discount(a)
+	task := taskID{a.id.Stage, a.id.Task}
+	if q.atWork[task] != a {
+		before := q.atWork[task]
+		for before.next != a {
+			before = before.next
+		}
+		before.next = a.next
+	} else if a.next != nil {
+		q.atWork[task] = a.next
+	} else {
+		delete(q.atWork, task)
+	}
+}
+
+// runs tells whether an attempt of the task is at work that may win it.
+func (q *queue) runs(stage, index int) bool {
+	a := q.atWork[taskID{stage, index}]
+	for a != nil && !a.counts {
+		a = a.next
+	}
+	return a != nil
+}
+
+// offer puts a task back into its lane if it can be started, perhaps later.
+func (q *queue) offer(stage, index int) {
+	if q.job == nil || stage < 0 || stage >= len(q.lanes) || index < 0 || index >= q.lanes[stage].next {
+		return // the lane comes to it, or it is none
+	}
+	if !q.job.Stages[stage].Task(index).Committed && !q.runs(stage, index) {
+		heap.Push(&q.lanes[stage].again, index)
+	}
+}
+
+// take returns the next task to start, nil where there is none.
+func (q *queue) take(now time.Time) *state.Task {
+	for {
+		if q.open {
+			if t := q.lanes[q.stage].take(q, q.job.Stages[q.stage], now); t != nil {
+				return t
+			}
+		}
+		if q.stage == 0 {
+			q.open = false
+			return nil
+		}
+		q.stage--
+		q.open = q.startable(q.stage)
+	}
+}
+
+// startable tells whether pending tasks of a stage may be started.
+func (q *queue) startable(stage int) bool {
+	s := q.job.Stages[stage]
+	return s.Committed < s.Len() && q.job.Runnable(stage)
+}
+
+// wake returns when the first task that waits may be tried, zero where none does.
+func (q *queue) wake() (at time.Time) {
+	for i, s := range q.job.Stages {
+		if len(q.lanes[i].waiting) > 0 && q.startable(i) {
+			at = earlier(at, q.lanes[i].wake(q, s))
+		}
+	}
+	return at
+}
+
+// earlier returns the earlier of two times; a zero one is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // queues is a heap: the job with the fewest running attempts first, then the earliest.
-type queues struct {
-	order []*queue
-	byID  map[string]*queue
+type queues []*queue
+
+func (qs queues) Len() int      { return len(qs) }
+func (qs queues) Swap(i, j int) { qs[i], qs[j] = qs[j], qs[i] }
+func (qs queues) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(qs[i].running, qs[j].running), cmp.Compare(qs[i].rank, qs[j].rank)) < 0
 }
 
-func newQueues(jobs []*state.Job) *queues {
-	qs := &queues{byID: make(map[string]*queue, len(jobs))}
-	for i, j := range jobs {
-		q := &queue{job: j, rank: i, busy: make(map[taskID]bool), stage: len(j.Stages) - 1}
-		qs.order = append(qs.order, q)
-		qs.byID[j.ID] = q
-	}
-	return qs
-}
+// Push implements heap.Interface.
+func (qs *queues) Push(x any) { *qs = append(*qs, x.(*queue)) }
 
-// note counts a running attempt for its job, or returns why it runs in vain.
-func (qs *queues) note(id state.AttemptID) error {
-	q := qs.byID[id.Job]
-	if q == nil {
-		return fault.As(fault.Fenced, fmt.Errorf("attempt %s runs in vain: its job has ended", id))
-	}
-	if err := q.job.Fence(id); err != nil {
-		return err
-	}
-	q.running++
-	q.busy[taskID{id.Stage, id.Task}] = true
-	return nil
-}
-
-func (qs *queues) Len() int      { return len(qs.order) }
-func (qs *queues) Swap(i, j int) { qs.order[i], qs.order[j] = qs.order[j], qs.order[i] }
-func (qs *queues) Less(i, j int) bool {
-	a, b := qs.order[i], qs.order[j]
-	return cmp.Or(cmp.Compare(a.running, b.running), cmp.Compare(a.rank, b.rank)) < 0
-}
-
-// Push is there for heap.Interface; nothing is pushed.
-func (qs *queues) Push(x any) { qs.order = append(qs.order, x.(*queue)) }
-
+// Pop implements heap.Interface.
 func (qs *queues) Pop() any {
-	last := qs.order[len(qs.order)-1]
-	qs.order = qs.order[:len(qs.order)-1]
+	last := (*qs)[len(*qs)-1]
+	*qs = (*qs)[:len(*qs)-1]
 	return last
 }
-
-// freeWorkers is a heap: the worker with the most free slots first, then by ID.
-type freeWorkers []freeWorker
-
-type freeWorker struct {
-	id   string
-	free int
-}
-
-func (f freeWorkers) Len() int      { return len(f) }
-func (f freeWorkers) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
-func (f freeWorkers) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(f[j].free, f[i].free), cmp.Compare(f[i].id, f[j].id)) < 0
-}
-
-// Push is there for heap.Interface; nothing is pushed.
-func (f *freeWorkers) Push(x any) { *f = append(*f, x.(freeWorker)) }
-
-func (f *freeWorkers) Pop() any {
-	last := (*f)[len(*f)-1]
-	*f = (*f)[:len(*f)-1]
-	return last
-}
-
-var _, _ heap.Interface = (*queues)(nil), (*freeWorkers)(nil)

@@ -1,11 +1,10 @@
 // Package schedule decides which attempts run where. It is pure: jobs, workers and the time go in, orders come out; the
-// caller sends them. Decisions do not depend on the order of the workers or of their attempts.
+// caller sends them. A Board remembers what it was told and what it decided, so that a decision costs steps for what has
+// changed and for what is started, not for all that there is. Decisions do not depend on the order in which workers and
+// their attempts were told.
 package schedule
 
 import (
-	"cmp"
-	"container/heap"
-	"slices"
 	"time"
 
 	"fletch/engine/plan"
@@ -43,60 +42,17 @@ type Stop struct {
 // Decision is what has to happen now.
 type Decision struct {
 	Starts []Start // numbered from Turn.Next
-	Stops  []Stop  // repeated in each decision for as long as a worker reports the attempt
+	Stops  []Stop  // each attempt once, unless its worker is put on the board again
 	// Wake is when a task that waits after a failure may be tried again; decide again by then, or sooner if a job or a
-	// worker changes. It is zero where no task waits.
+	// worker changes. It is zero where no task waits for a free slot that there is.
 	Wake time.Time
 }
 
-// Assign gives free slots to pending tasks: the job with the fewest running attempts is served first, an earlier one
-// before a later; within a job a later stage before an earlier one, as it frees what that one wrote; within a stage the
-// lowest index. A task that runs anywhere is not started again. The jobs are those that have not ended, in the order of
-// their submission.
+// Assign decides once, for workers that no Board knows.
 func Assign(jobs []*state.Job, workers []Worker, turn Turn) Decision {
-	var d Decision
-	queues := newQueues(jobs)
-	free := d.survey(workers, queues)
-	for free.Len() > 0 && queues.Len() > 0 {
-		q := queues.order[0]
-		t := q.next(&d, turn.Now)
-		if t == nil {
-			heap.Pop(queues)
-			continue
-		}
-		w := &(*free)[0]
-		d.Starts = append(d.Starts, Start{Worker: w.id, Task: t.Task, Attempt: state.AttemptID{
-			Job: q.job.ID, Stage: t.Stage, StageAttempt: t.StageAttempt, Task: t.Index,
-			Term: turn.Term, Number: turn.Next + uint64(len(d.Starts)),
-		}})
-		q.running++
-		heap.Fix(queues, 0)
-		if w.free--; w.free > 0 {
-			heap.Fix(free, 0)
-		} else {
-			heap.Pop(free)
-		}
-	}
-	return d
-}
-
-// survey notes what runs, stops what runs in vain, and returns the workers with free slots.
-func (d *Decision) survey(workers []Worker, queues *queues) *freeWorkers {
-	free := &freeWorkers{}
+	b := NewBoard()
 	for _, w := range workers {
-		if n := w.Slots - len(w.Running); n > 0 {
-			*free = append(*free, freeWorker{w.ID, n})
-		}
-		for _, id := range w.Running {
-			if err := queues.note(id); err != nil {
-				d.Stops = append(d.Stops, Stop{Worker: w.ID, Attempt: id, Cause: err})
-			}
-		}
+		b.Put(w)
 	}
-	slices.SortFunc(d.Stops, func(a, b Stop) int {
-		return cmp.Or(cmp.Compare(a.Worker, b.Worker), a.Attempt.Compare(b.Attempt))
-	})
-	heap.Init(free)
-	heap.Init(queues)
-	return free
+	return b.Assign(jobs, turn)
 }

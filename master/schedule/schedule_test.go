@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //
 //	job ID SPLITS PARTITIONS...     a chain of a source and a shuffle for each number of partitions, planned
 //	branches ID                     stages 0 and 1 are a chain, stage 2 stands alone; two tasks each
-//	commit|fail ATTEMPT...          at the time of the last turn
+//	commit ATTEMPT...               at the time of the last turn
+//	fail ATTEMPT... [on=WORKER]     likewise
 //	lose READER ATTEMPT...          the reader could not fetch these attempts' output
 //	cancel JOB
 //	assign [now=DURATION] [next=N]  a turn of term 1; a line of input is a worker: ID SLOTS ATTEMPT...
@@ -47,8 +48,12 @@ func TestScripts(t *testing.T) {
 					commit(t, s.m, parse(t, a), s.now)
 				}
 			case "fail":
+				worker := ""
+				d.MaybeScanArgs(t, "on", &worker)
 				for _, a := range args {
-					mustApply(t, s.m, state.Fail{Attempt: parse(t, a), Message: "broken", At: s.now})
+					if a != "on" {
+						mustApply(t, s.m, state.Fail{Attempt: parse(t, a), Worker: worker, Message: "broken", At: s.now})
+					}
 				}
 			case "lose":
 				c := state.Fail{Attempt: parse(t, args[0]), Class: fault.FetchFailed, Message: "gone", At: s.now}
