@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"slices"
 
 	"fletch/api"
@@ -41,10 +42,14 @@ func (l *leader) start(s schedule.Start) {
 	c.send(&api.MasterMessage{Message: &api.MasterMessage_Start{Start: order}})
 }
 
+// defaultMaxLine is the length of the longest line of text where a job's submitter chose none.
+const defaultMaxLine = 16 << 20
+
 // jobOrder describes a job to a worker.
 func jobOrder(j *state.Job) *api.JobOrder {
 	return &api.JobOrder{
-		Job: j.ID, Plugin: j.Plugin, Args: j.Args, Graph: api.GraphOf(j.Graph), Stages: api.StagesOf(j.Plan()), MaxLineBytes: j.Settings.MaxLineBytes,
+		Job: j.ID, Plugin: j.Plugin, Args: j.Args, Graph: api.GraphOf(j.Graph), Stages: api.StagesOf(j.Plan()),
+		MaxLineBytes: cmp.Or(j.Settings.MaxLineBytes, defaultMaxLine),
 	}
 }
 
