@@ -30,19 +30,19 @@ type agent struct {
 	jobs     map[string]*job
 	attempts map[string]*attempt // waiting or running
 	outcomes outcomes
-	held     map[string]*job   // whose committed output it is, by attempt
-	ready    map[string]string // the files of plugins that were checked, by SHA-256
-	fetching map[string]bool   // plugins under way
-	children map[*child]bool   // all executors, the spare among them
-	spare    *child            // started, without a job; nil if there is none
-	spareAt  time.Time         // when to start the next spare after one has died
-	number   int               // of the next directory
+	held     map[string]*job // whose committed output it is, by attempt
+	checked  map[string]bool // plugins that this program can open, by SHA-256
+	fetching map[string]bool // plugins under way
+	children map[*child]bool // all executors, the spare among them
+	spare    *child          // started, without a job; nil if there is none
+	spareAt  time.Time       // when to start the next spare after one has died
+	number   int             // of the next directory
 }
 
 func newAgent(w *Worker, ctx context.Context, g *errgroup.Group) *agent {
 	a := &agent{
 		Worker: w, ctx: ctx, group: g, inbox: make(chan func()), gone: make(chan struct{}),
-		jobs: map[string]*job{}, attempts: map[string]*attempt{}, held: map[string]*job{}, ready: map[string]string{},
+		jobs: map[string]*job{}, attempts: map[string]*attempt{}, held: map[string]*job{}, checked: map[string]bool{},
 		fetching: map[string]bool{}, children: map[*child]bool{},
 	}
 	a.link = newLink(a)

@@ -120,7 +120,7 @@ const (
 )
 
 // runtimePackages begin the names of calls that panics, waits and coroutines make.
-var runtimePackages = []string{"runtime.", "runtime/", "internal/", "panic(", "iter.Pull"}
+var runtimePackages = []string{"runtime.", "runtime/", "internal/", "panic(", "iter.Pull", "sync."}
 
 // ours begin the names of calls that are no job's, but for examples; callers are those of them that call a job's code:
 // its functions and, when its plugin is opened, its init functions.

@@ -10,27 +10,32 @@ import (
 	"google.golang.org/grpc"
 
 	"fletch/api"
-	"fletch/fault"
+	"fletch/plugins"
 )
 
-// fetch returns the file of a plugin, which it gets from the masters unless it is here, and checks that this program can
-// open it. It may be called from anywhere.
-func (a *agent) fetch(ctx context.Context, sha256 string) (path string, err error) {
+// fetch sees that a plugin is here, which it gets from the masters otherwise, and that this program can open it. It may be
+// called from anywhere.
+func (a *agent) fetch(ctx context.Context, sha256 string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.config.waits.fetch)
 	defer cancel()
-	path, ok := a.plugins.Path(sha256)
-	if !ok {
+	path, here := a.plugins.Path(sha256)
+	if !here {
 		if err := a.download(ctx, sha256); err != nil {
-			return "", err
+			return err
 		}
-		if path, ok = a.plugins.Path(sha256); !ok {
-			return "", fmt.Errorf("plugin %s was stored and is gone", sha256)
+		if path, here = a.plugins.Path(sha256); !here {
+			return fmt.Errorf("plugin %.12s was stored and is gone", sha256)
 		}
 	}
-	if err := a.config.check(path, sha256); err != nil {
-		return "", fault.As(fault.Permanent, fmt.Errorf("this worker can't open the job's plugin: %w", err))
+	err := a.config.check(path, sha256)
+	if errors.Is(err, plugins.ErrDamaged) {
+		// The next attempt fetches it again.
+		a.warn("remove a damaged plugin", a.plugins.Collect(func(other string) bool { return other != sha256 }, 0))
 	}
-	return path, nil
+	if err != nil {
+		return fmt.Errorf("this worker can't open the job's plugin: %w", err)
+	}
+	return nil
 }
 
 // download gets a plugin from the leader, or from another master.

@@ -82,23 +82,21 @@ func producersMessage(p *api.Producers) *api.AgentMessage {
 // prepare sees that the plugin is here and checked, so that an attempt need not wait for it.
 func (a *agent) prepare(j *job) {
 	sha256 := j.order.GetPlugin()
-	if a.ready[sha256] != "" || a.fetching[sha256] {
+	if _, here := a.plugins.Path(sha256); here && a.checked[sha256] || a.fetching[sha256] {
 		return
 	}
 	a.fetching[sha256] = true
 	a.group.Go(func() error {
-		path, err := a.fetch(a.ctx, sha256)
-		a.post(func() { a.fetched(sha256, path, err) })
+		err := a.fetch(a.ctx, sha256)
+		a.post(func() { a.fetched(sha256, err) })
 		return nil
 	})
 }
 
 // fetched goes on with the jobs that have waited for a plugin.
-func (a *agent) fetched(sha256, path string, err error) {
+func (a *agent) fetched(sha256 string, err error) {
 	delete(a.fetching, sha256)
-	if err == nil {
-		a.ready[sha256] = path
-	}
+	a.checked[sha256] = err == nil
 	for _, j := range a.jobs {
 		switch {
 		case j.order.GetPlugin() != sha256:
@@ -119,13 +117,14 @@ func (a *agent) failWaiting(j *job, err error) {
 
 // advance brings waiting attempts to an executor, as far as that is possible now.
 func (a *agent) advance(j *job) {
-	path := a.ready[j.order.GetPlugin()]
 	switch c := j.child; {
 	case len(j.waiting) == 0:
-	case path == "":
-		a.prepare(j)
 	case c == nil:
-		a.employ(j, path)
+		if path, here := a.plugins.Path(j.order.GetPlugin()); here && a.checked[j.order.GetPlugin()] {
+			a.employ(j, path)
+		} else {
+			a.prepare(j)
+		}
 	case !c.loaded || c.verdict != nil:
 	default:
 		for _, t := range j.waiting {
@@ -210,11 +209,6 @@ func (a *agent) clear(j *job) {
 	needed := map[string]bool{}
 	for _, other := range a.jobs {
 		needed[other.order.GetPlugin()] = true
-	}
-	for sha256 := range a.ready {
-		if !needed[sha256] {
-			delete(a.ready, sha256) // it may be collected from now on
-		}
 	}
 	a.group.Go(func() error {
 		a.warn("remove a job's directory", os.RemoveAll(j.dir))

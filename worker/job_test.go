@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fletch/fault"
+	"fletch/plugins"
 )
 
 func TestAttemptSucceeds(t *testing.T) {
@@ -45,7 +46,9 @@ func TestJobDoesNotLoad(t *testing.T) {
 			change: func(c *Config) { c.waits.load = 300 * time.Millisecond }},
 		{name: "killed", load: "kill 9", class: fault.Retryable, words: []string{"ended from outside, by signal 9"}},
 		{name: "mismatch", load: "ok", class: fault.Permanent, words: []string{"can't open the job's plugin: built otherwise"},
-			change: func(c *Config) { c.check = func(string, string) error { return errors.New("built otherwise") } }},
+			change: func(c *Config) {
+				c.check = func(string, string) error { return fault.As(fault.Permanent, errors.New("built otherwise")) }
+			}},
 		{name: "missing", load: "ok", plugin: fmt.Sprintf("%064d", 1), class: fault.Permanent, words: []string{"fetch plugin 000000000000", "there is no plugin"}},
 	}
 	for _, test := range tests {
@@ -69,6 +72,31 @@ func TestJobDoesNotLoad(t *testing.T) {
 			s.start("good", "good_0", 0)
 			succeeded(t, s.end("good_0"))
 		})
+	}
+}
+
+// TestDamagedPlugin fetches a plugin again whose file is damaged.
+func TestDamagedPlugin(t *testing.T) {
+	damaged := true
+	b := newBench(t, func(c *Config) {
+		c.check = func(path, _ string) error {
+			if damaged {
+				damaged = false
+				return fmt.Errorf("%s: %w", path, plugins.ErrDamaged)
+			}
+			return nil
+		}
+	})
+	s := b.master.session()
+	s.job("words", b.plugin, "ok", "ok")
+	s.start("words", "words_0", 0)
+	if e := s.end("words_0"); e.Error != nil {
+		want(t, e, fault.Retryable, "can't open the job's plugin", "damaged")
+		s.start("words", "words_1", 0)
+		succeeded(t, s.end("words_1"))
+	}
+	if b.master.fetches != 2 {
+		t.Errorf("fetched %d times", b.master.fetches)
 	}
 }
 
