@@ -1840,7 +1840,7 @@ var File_cluster_proto protoreflect.FileDescriptor
 
 const file_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\rcluster.proto\x12\tfletch.v1\x1a\verror.proto\x1a\vgraph.proto\"\r\n" +
+	"\rcluster.proto\x12\tfletch.v1\x1a\vgraph.proto\"\r\n" +
 	"\vPingRequest\"G\n" +
 	"\tPingReply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
@@ -2101,7 +2101,6 @@ func file_cluster_proto_init() {
 	if File_cluster_proto != nil {
 		return
 	}
-	file_error_proto_init()
 	file_graph_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -3,4 +3,5 @@
 // a call. Protobuf types stop at the edges of the other packages.
 package api
 
+//go:generate go tool -modfile=../tools/go.mod buf lint
 //go:generate go tool -modfile=../tools/go.mod buf generate --template buf.gen.yaml
