@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -243,11 +244,14 @@ func TestAbortAfterDeathInStage(t *testing.T) {
 func TestPublishAtOnce(t *testing.T) {
 	for name, d := range disks {
 		t.Run(name, func(t *testing.T) {
-			for range 30 {
+			for range 15 {
 				path, parts := staged(t)
 				var wg sync.WaitGroup
+				var left atomic.Int64
+				left.Store(4)
 				for range 4 {
 					wg.Go(func() {
+						defer left.Add(-1)
 						o, err := adoptOutput("job-1", at(path), d)
 						if err == nil {
 							err = o.Publish(parts)
@@ -258,7 +262,8 @@ func TestPublishAtOnce(t *testing.T) {
 					})
 				}
 				wg.Go(func() {
-					for !exists(path) {
+					for !exists(path) && left.Load() > 0 {
+						runtime.Gosched()
 					}
 					if names, err := os.ReadDir(path); err != nil || len(names) != 3 {
 						t.Errorf("a reader saw %v, %v", names, err)
@@ -301,10 +306,11 @@ func TestStageAtOnce(t *testing.T) {
 		id, job := int64(i/2+1), fmt.Sprint("job-", i/2+1) // two masters of each job
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
 		wg.Go(func() {
-			for range 200 {
+			for range 80 {
 				err := Stage(job, at(path))
 				if err != nil {
-					if fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "is writing") {
+					aborted := i%2 == 1 && isMissing(err) // before Stage could sync it
+					if !aborted && (fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "is writing")) {
 						t.Errorf("staged with %v", err)
 					}
 					continue
@@ -334,7 +340,7 @@ func TestStageAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if staged.Load() < 20 {
+	if staged.Load() < 8 {
 		t.Errorf("staged %d times", staged.Load())
 	}
 	for id := range 4 {
