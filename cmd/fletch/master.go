@@ -1,13 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"fletch/client"
 	"fletch/cmd/fletch/config"
+	"fletch/master"
+	"fletch/master/replica"
 )
 
 // masterSettings are those of a master.
@@ -50,6 +55,34 @@ started without, and made a member by fletch master add NAME HOST:PORT.
 
 It serves until SIGTERM or Ctrl-C; http://HOST:PORT has /livez, /readyz and /metrics.`,
 	}, s.run, s.section())
+}
+
+// run is a master until a signal asks for its end.
+func (s *masterSettings) run(c *cli.Context) (err error) {
+	if s.id == "" {
+		if s.id, err = os.Hostname(); err != nil {
+			return fmt.Errorf("find a name for the master, which --id can give: %w", err)
+		}
+	}
+	if s.dir == "" {
+		if s.dir, err = stateDir("master"); err != nil {
+			return err
+		}
+	}
+	log := s.log.logger(c.App.ErrWriter)
+	config := master.Config{
+		ID: s.id, Dir: s.dir, Listen: cmp.Or(s.listen, defaultMasterAddress), Address: s.advertise, Cluster: cmp.Or(s.cluster, defaultCluster),
+		Insecure: s.insecure, ElectionTimeout: s.election, LostAfter: s.lost, Version: thisVersion().String(), Log: log,
+	}
+	for _, p := range s.peers {
+		config.Peers = append(config.Peers, replica.Server{ID: p.Name, Address: p.Address, Voter: true})
+	}
+	m, err := master.New(config)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "master", s.id, "address", m.Address(), "dir", s.dir, "version", config.Version)
+	return serve(c, log, m.Run)
 }
 
 func masterListCommand() *cli.Command {
