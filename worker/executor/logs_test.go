@@ -79,9 +79,11 @@ func TestLogFlood(t *testing.T) {
 	if o.mu.logs != 0 {
 		t.Errorf("%d bytes are never given back", o.mu.logs)
 	}
+	// What was dropped last is told before the attempt's end.
 	l.dropped.Store(3)
-	l.end()
-	if rest := o.take(); len(rest) != 1 || !strings.HasPrefix(rest[0].GetLog().Text, "3 log records are missing") {
+	x := &executor{out: o, job: &job{running: map[string]*running{"a": {name: "a", log: l, cancel: func(error) {}}}}}
+	x.end(ended{name: "a"})
+	if rest := o.take(); len(rest) != 2 || !strings.HasPrefix(rest[0].GetLog().GetText(), "3 log records are missing") || rest[1].GetEnded() == nil {
 		t.Errorf("at the end comes %v", rest)
 	}
 }
