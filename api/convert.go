@@ -67,13 +67,14 @@ func (c *checker) index(what string, n int32, limit int) int {
 	return int(n)
 }
 
-func (c *checker) indexes(what string, list []int32, limit int) []int {
-	if !c.count(what, len(list), limit) || len(list) == 0 {
+// nodes returns indices of operators or of stages, of which there are no more.
+func (c *checker) nodes(what string, list []int32) []int {
+	if !c.count(what, len(list), maxNodes) || len(list) == 0 {
 		return nil
 	}
 	out := make([]int, len(list))
 	for i, n := range list {
-		out[i] = c.index("one of the "+what, n, limit)
+		out[i] = c.index("one of the "+what, n, maxNodes)
 	}
 	return out
 }

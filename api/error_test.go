@@ -51,7 +51,7 @@ var wire = []struct {
 		}](err)
 		return ok && slices.Equal(lost.LostAttempts(), []string{"a", "b"})
 	}},
-	{"panic", fault.As(fault.User, fmt.Errorf("Map: %w", &panicError{errors.New("nil map")})), fault.User, codes.InvalidArgument, func(err error) bool {
+	{"panic", fault.As(fault.User, fmt.Errorf("task 7: %w", &panicError{errors.New("nil map")})), fault.User, codes.InvalidArgument, func(err error) bool {
 		framed, ok := errors.AsType[interface {
 			error
 			Frames() string

@@ -57,7 +57,7 @@ func (c *checker) node(m *Node) plan.Node {
 		Kind:   plan.Kind(m.GetKind()),
 		Op:     m.GetOp(),
 		Site:   m.GetSite(),
-		Inputs: c.indexes("inputs", m.GetInputs(), maxNodes),
+		Inputs: c.nodes("inputs", m.GetInputs()),
 		Type:   m.GetType(),
 	}
 	if s := m.GetSource(); s != nil {

@@ -42,8 +42,7 @@ func FromStatus(err error) error {
 	if err == nil {
 		return nil
 	}
-	var f *failure
-	if errors.As(err, &f) {
+	if _, ok := errors.AsType[*failure](err); ok {
 		return err
 	}
 	var of interface{ GRPCStatus() *status.Status }

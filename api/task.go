@@ -49,9 +49,9 @@ func (m *Stage) Plan() (*plan.Stage, error) {
 	s := &plan.Stage{
 		ID:         c.index("its id", m.GetId(), maxNodes),
 		Root:       c.index("its root", m.GetRoot(), maxNodes),
-		Nodes:      c.indexes("operators", m.GetNodes(), maxNodes),
-		Outputs:    c.indexes("outputs", m.GetOutputs(), maxNodes),
-		Parents:    c.indexes("parents", m.GetParents(), maxNodes),
+		Nodes:      c.nodes("operators", m.GetNodes()),
+		Outputs:    c.nodes("outputs", m.GetOutputs()),
+		Parents:    c.nodes("parents", m.GetParents()),
 		Partitions: c.index("its partitions", m.GetPartitions(), maxPartitions+1),
 	}
 	if c.err != nil {

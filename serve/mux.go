@@ -87,7 +87,7 @@ func (m *Mux) accept(ctx context.Context, g *errgroup.Group) error {
 				return nil
 			})
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was closed, as ctx has ended
 		case isPassing(err):
 			<-peeking
 			pause(ctx, acceptPause)

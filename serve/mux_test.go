@@ -84,11 +84,11 @@ func TestMuxServesAll(t *testing.T) {
 func echo(ctx context.Context, l net.Listener) error {
 	for {
 		conn, err := l.Accept()
-		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-			return nil
+		if err != nil && ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
+			return err
 		}
 		if err != nil {
-			return err
+			return nil //nolint:nilerr // it was closed, as ctx has ended
 		}
 		io.Copy(conn, conn)
 		conn.Close()
