@@ -39,7 +39,7 @@ type agent struct {
 	number   int             // of the next directory
 }
 
-func newAgent(w *Worker, ctx context.Context, g *errgroup.Group) *agent {
+func newAgent(ctx context.Context, w *Worker, g *errgroup.Group) *agent {
 	a := &agent{
 		Worker: w, ctx: ctx, group: g, inbox: make(chan func()), gone: make(chan struct{}),
 		jobs: map[string]*job{}, attempts: map[string]*attempt{}, held: map[string]*job{}, checked: map[string]bool{},

@@ -120,7 +120,7 @@ func (b *bench) logged(job, text string) (found *logLine) {
 	b.t.Helper()
 	var last string
 	eventually(b.t, "the log has "+text, func() bool {
-		status := 0
+		var status int
 		if status, last = b.get("/v1/jobs/" + job + "/logs"); status != http.StatusOK {
 			return false // the job has not begun
 		}

@@ -41,7 +41,7 @@ func (l *link) run(ctx context.Context) error {
 	masters := l.agent.config.Masters
 	next := rand.IntN(len(masters))
 	wait := firstBackoff
-	hint, known := "", false // the address of the leader, and whether a leader has ever accepted this worker
+	hint, known := "", false // the address of a leader that another master has named; whether one has accepted this worker
 	for ctx.Err() == nil {
 		address := hint
 		if hint == "" {
@@ -53,20 +53,17 @@ func (l *link) run(ctx context.Context) error {
 			wait, known = firstBackoff, true
 		}
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
-		if fault.ClassOf(err) == fault.Permanent && !isElsewhere(err) && !known {
+		if fault.ClassOf(err) == fault.Permanent && !known {
 			return fmt.Errorf("master %s refuses this worker: %w", address, err)
 		}
-		hinted := hint != ""
-		hint = ""
 		var other *api.NotLeader
-		if errors.As(err, &other) && other.Leader != address && !hinted {
+		if errors.As(err, &other) && other.Leader != "" && other.Leader != address && hint == "" {
 			hint = other.Leader
+			continue // at once, but not from one hint to the next
 		}
-		if hint != "" {
-			continue // at once, but a hint that leads to another hint waits
-		}
+		hint = ""
 		l.agent.config.Log.Debug("no leader here", "master", address, "error", err)
 		if err := sleep(ctx, wait/2+rand.N(wait)); err != nil {
 			return nil //nolint:nilerr // the end of ctx is no failure
@@ -74,12 +71,6 @@ func (l *link) run(ctx context.Context) error {
 		wait = min(2*wait, l.agent.config.waits.backoff)
 	}
 	return nil
-}
-
-// isElsewhere tells whether another master may answer otherwise.
-func isElsewhere(err error) bool {
-	var other *api.NotLeader
-	return errors.As(err, &other)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -90,17 +90,6 @@ func (l *logs) get(job string) *jobLog {
 	return l.mu.jobs[job]
 }
 
-// names returns the jobs that have logs.
-func (l *logs) names() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	names := make([]string, 0, len(l.mu.jobs))
-	for job := range l.mu.jobs {
-		names = append(names, job)
-	}
-	return names
-}
-
 // pruneLocked deletes the oldest logs beyond logJobs, but none of a job that goes on.
 func (l *logs) pruneLocked() error {
 	var ended []*jobLog

@@ -107,7 +107,7 @@ func (j *jobOutputs) reserve(attempt string, bytes int64) (*os.File, error) {
 	fd, err := unix.MemfdCreate("fletch "+attempt, unix.MFD_CLOEXEC)
 	if err != nil {
 		j.all.give(bytes)
-		return nil, nil //nolint:nilerr // the attempt writes to a file instead, or finds that there is no room either
+		return nil, nil // the attempt writes to a file instead, or finds that there is no room either
 	}
 	f := os.NewFile(uintptr(fd), "memory of "+attempt)
 	theirs, err := duplicate(f)

@@ -88,7 +88,7 @@ func (p *printed) line(line []byte, level string) {
 
 func (p *printed) beginsDumpLocked(line []byte) bool {
 	begins := func(marker string) bool { return bytes.HasPrefix(line, []byte(marker)) }
-	return slices.ContainsFunc(dumpMarkers, begins) && !(begins(quitMarker) && len(p.mu.dump) > 0)
+	return slices.ContainsFunc(dumpMarkers, begins) && (len(p.mu.dump) == 0 || !begins(quitMarker))
 }
 
 // forget forgets what may be a dump, before the agent asks for one.

@@ -37,18 +37,17 @@ const (
 
 // start starts the executable in dir. What it prints goes to p.
 func (ps *process) start(s *spawner, executable, dir string, inherited []*os.File, p *printed) error {
-	cmd := exec.Command(executable, "executor", "serve")
-	cmd.Args[0] = "fletch"
-	cmd.Dir = dir
-	// With "crash" a dump has the stacks of all goroutines, of those that run at that moment too.
-	cmd.Env = []string{"TMPDIR=" + dir, "GOTRACEBACK=crash"}
+	cmd := &exec.Cmd{
+		Path: executable, Args: []string{"fletch", "executor", "serve"}, Dir: dir, ExtraFiles: inherited,
+		// With "crash" a dump has the stacks of all goroutines, of those that run at that moment too.
+		Env:         []string{"TMPDIR=" + dir, "GOTRACEBACK=crash"},
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}
 	for _, name := range environment {
 		if value, ok := os.LookupEnv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
-	cmd.ExtraFiles = inherited
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	stdout, err := ps.pipe(0)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	spawner.Go(func() error { w.spawner.run(spawning); return nil })
 
 	g, ctx := errgroup.WithContext(ctx)
-	a := newAgent(w, ctx, g)
+	a := newAgent(ctx, w, g)
 	g.Go(a.loop)
 	g.Go(func() error { return a.link.run(ctx) })
 	g.Go(func() error { return serve.HTTP(ctx, w.listener, a.handler()) })
