@@ -88,7 +88,7 @@ func TestStoreRefuses(t *testing.T) {
 	}{
 		{"other bytes", nil, sumOf([]byte("x")), size, bytes.NewReader(content), "its SHA-256 is " + sum, fault.Retryable},
 		{"too few bytes", nil, sum, size + 1, bytes.NewReader(content), "it has 140000 bytes of 140001", fault.Retryable},
-		{"too many bytes", nil, sum, size - 1, bytes.NewReader(content), "more than the 139999 bytes", fault.Retryable},
+		{"too many bytes", nil, sum, size - 1, io.MultiReader(bytes.NewReader(content), iotest.ErrReader(errors.New("it was read on"))), "more than the 139999 bytes", fault.Retryable},
 		{"a broken connection", nil, sum, size, io.MultiReader(bytes.NewReader(content[:70_000]), iotest.ErrReader(broken)), "the connection broke", fault.Retryable},
 		{"cancelled", cancelled, sum, size, bytes.NewReader(content), "context canceled", fault.Cancelled},
 		{"too large", nil, sum, MaxBytes + 1, bytes.NewReader(content), "more than a plugin may have", fault.Permanent},
