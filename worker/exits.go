@@ -122,12 +122,14 @@ const (
 // runtimePackages begin the names of calls that panics, waits and coroutines make.
 var runtimePackages = []string{"runtime.", "runtime/", "internal/", "panic(", "iter.Pull", "sync."}
 
-// ours begin the names of calls that are no job's, but for examples; callers are those of them that call a job's code:
-// its functions and, when its plugin is opened, its init functions.
+// ours begin the names of calls that are no job's; callers are those of them that call a job's code: its functions and,
+// when its plugin is opened, its init functions.
 var (
-	ours     = []string{"fletch/", "google.golang.org/", "github.com/apache/arrow/", "plugin."}
-	examples = []string{"fletch/examples/"}
-	callers  = []string{"fletch/engine", "plugin."}
+	ours = []string{
+		"fletch/engine.", "fletch/engine/", "fletch/format/", "fletch/shuffle", "fletch/storage", "fletch/worker/", "fletch/plugins",
+		"fletch/local", "fletch/cmd/", "google.golang.org/", "github.com/apache/arrow/", "plugin.",
+	}
+	callers = []string{"fletch/engine.", "fletch/engine/", "plugin."}
 )
 
 // parseGoroutine reads the lines of a goroutine after the first: for each call a line, and one with its place. The job's
@@ -147,7 +149,7 @@ func parseGoroutine(lines []string) (g goroutine) {
 		if begins(call, runtimePackages) {
 			continue
 		}
-		if begins(call, ours) && !begins(call, examples) {
+		if begins(call, ours) {
 			g.called = begins(call, callers)
 			break
 		}
