@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
 	"slices"
 	"time"
@@ -119,7 +120,11 @@ func vacant(graph *plan.Graph, stages []plan.Stage) error {
 func userOf(ctx context.Context, user string) string {
 	const longest = 200
 	if p, ok := peer.FromContext(ctx); ok {
-		user += " from " + p.Addr.String()
+		host, _, err := net.SplitHostPort(p.Addr.String())
+		if err != nil {
+			host = p.Addr.String()
+		}
+		user += " from " + host
 	}
 	return user[:min(len(user), longest)]
 }
