@@ -52,6 +52,10 @@ type executor struct {
 	limits  limits
 }
 
+// maxStackBytes ends a recursion without end. It is room for a million calls; by default the runtime would first take and
+// copy eight times as much.
+const maxStackBytes = 128 << 20
+
 // Serve runs the attempts that the agent orders until its connection or ctx ends. It returns nil then, or what did not
 // unwind in time and is left behind. It takes over the two connections.
 func Serve(ctx context.Context, config Config) (err error) {
@@ -59,6 +63,7 @@ func Serve(ctx context.Context, config Config) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
+	debug.SetMaxStack(maxStackBytes)
 	conn, err := dial(config.Agent)
 	if err != nil {
 		return errors.Join(fmt.Errorf("connect to the agent: %w", err), config.Agent.Close(), config.Files.Close())
