@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
 
 	"fletch/client"
 	"fletch/cmd/fletch/config"
@@ -19,6 +21,7 @@ import (
 type masterSettings struct {
 	id, listen, advertise, dir, cluster string
 	peers                               []config.Pair
+	join                                []string
 	insecure                            bool
 	election, lost                      time.Duration
 	log                                 logSettings
@@ -38,6 +41,7 @@ func (s *masterSettings) section() config.Section {
 		{Name: "dir", Usage: "keep the data in `DIR` (default: fletch/master in $XDG_STATE_HOME)", Value: config.Text(&s.dir)},
 		{Name: "cluster", Usage: "belong to the cluster `NAME` (default: " + defaultCluster + ")", Value: config.Text(&s.cluster)},
 		{Name: "peers", Usage: "begin the cluster with `NAME=HOST:PORT,...`, this master among them", Value: config.Pairs(&s.peers)},
+		{Name: "join", Usage: "become a member of the cluster with masters at `ADDRESSES`", Value: config.Addresses(&s.join)},
 		{Name: "insecure", Usage: "listen beyond this machine: whoever reaches the port can run code on the workers", Value: config.Switch(&s.insecure)},
 		{Name: "election-timeout", Usage: "wait for a silent leader for `DURATION` (default: 1s)", Value: config.Duration(&s.election, 50*time.Millisecond)},
 		{Name: "lost-after", Usage: "give up a worker that is gone for `DURATION` (default: 10s)", Value: config.Duration(&s.lost, 100*time.Millisecond)},
@@ -51,7 +55,7 @@ func masterCommand() *cli.Command {
 		Subcommands: []*cli.Command{masterListCommand(), masterAddCommand(), masterRemoveCommand()},
 		Description: `A master keeps the jobs' state together with the others, and one of them leads. The masters
 that a cluster begins with are all started with the same --peers. One that joins later is
-started without, and made a member by fletch master add NAME HOST:PORT.
+started with --join instead.
 
 It serves until SIGTERM or Ctrl-C; http://HOST:PORT has /livez, /readyz and /metrics.`,
 	}, s.run, s.section())
@@ -82,7 +86,27 @@ func (s *masterSettings) run(c *cli.Context) (err error) {
 		return err
 	}
 	log.Info("serving", "master", s.id, "address", m.Address(), "dir", s.dir, "version", config.Version)
-	return serve(c, log, m.Run)
+	return serve(c, log, func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return m.Run(ctx) })
+		if len(s.join) > 0 {
+			g.Go(func() error { return joinCluster(ctx, s.join, config.ID, m.Address()) })
+		}
+		return g.Wait()
+	})
+}
+
+// joinCluster makes a master that serves a member of a cluster. It is no matter if it is one already.
+func joinCluster(ctx context.Context, masters []string, id, address string) (err error) {
+	cluster, err := client.New(client.Config{Masters: masters})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	if _, err := cluster.AddMaster(ctx, id, address, userName()); err != nil {
+		return fmt.Errorf("join the cluster: %w", err)
+	}
+	return nil
 }
 
 func masterListCommand() *cli.Command {

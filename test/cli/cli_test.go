@@ -55,6 +55,9 @@ func TestScripts(t *testing.T) {
 			"compress": compress,
 			"damage":   damage,
 			"signal":   signalFletch,
+
+			"latest":    latestJob,
+			"interrupt": interruptFletch,
 		},
 	})
 }
@@ -77,6 +80,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("WORDCOUNT", filepath.Join(repository, "examples", "wordcount"))
 	e.Setenv("FLETCH_TMP", filepath.Join(e.WorkDir, "spill"))
 	e.Setenv("XDG_CACHE_HOME", cache)
+	e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS"} {
 		out, err := exec.Command("go", "env", name).Output()
 		if err != nil {
@@ -85,6 +89,7 @@ func setup(e *testscript.Env) error {
 		e.Setenv(name, strings.TrimSpace(string(out)))
 	}
 	e.Values[environment{}] = e.Vars
+	e.Defer(stopCluster(e))
 	return nil
 }
 
