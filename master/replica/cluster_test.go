@@ -63,6 +63,8 @@ func newClusterWith(t testing.TB, n int, l limits) *cluster {
 	return c
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 func listen(t testing.TB, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
@@ -78,6 +80,22 @@ func (c *cluster) run(id string, config Config) {
 	r := c.open(id, config)
 	m := c.masters[id]
 	m.replica, m.stop = r, start(r.Run)
+}
+
+// runWith starts a master on a store that is put around its own, and returns what Run does. It is expected to fail.
+func (c *cluster) runWith(id string, config Config, wrap func(store) store) <-chan error {
+	r, m := c.open(id, config), c.masters[id]
+	ended := make(chan error, 1)
+	m.replica, m.fails = r, true
+	m.stop = start(func(ctx context.Context) error {
+		err := r.run(ctx, func(config Config) (store, error) {
+			s, err := openLog(config)
+			return wrap(s), err
+		})
+		ended <- err
+		return err
+	})
+	return ended
 }
 
 func (c *cluster) open(id string, config Config) *Replica {

@@ -83,7 +83,7 @@ func newFrameReader(from io.Reader) (*frameReader, error) {
 		return nil, cutOff(err)
 	}
 	if string(header[:len(snapshotMagic)]) != snapshotMagic {
-		return nil, errors.New("it does not begin as a snapshot does")
+		return nil, fmt.Errorf("it does not begin as a snapshot does: %w", errDamaged)
 	}
 	if v := binary.LittleEndian.Uint32(header[len(snapshotMagic):]); v != format {
 		return nil, versionError(int(v))
@@ -125,10 +125,10 @@ func (r *frameReader) next() (*api.SnapshotRecord, error) {
 
 func (r *frameReader) checkEnd(end *api.SnapshotRecord_End) error {
 	if end.GetRecords() != r.records {
-		return fmt.Errorf("it has %d records of %d", r.records, end.GetRecords())
+		return fmt.Errorf("it has %d records of %d: %w", r.records, end.GetRecords(), errDamaged)
 	}
 	if _, err := r.from.ReadByte(); !errors.Is(err, io.EOF) {
-		return errors.Join(errors.New("it goes on after its end mark"), err)
+		return errors.Join(fmt.Errorf("it goes on after its end mark: %w", errDamaged), err)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (n *node) start() (*raft.Raft, error) {
 	config := raft.DefaultConfig()
 	config.LocalID = raft.ServerID(n.config.ID)
 	config.HeartbeatTimeout, config.ElectionTimeout = n.config.ElectionTimeout, n.config.ElectionTimeout
-	config.LeaderLeaseTimeout = n.config.ElectionTimeout / 2
+	config.LeaderLeaseTimeout = n.config.ElectionTimeout // nothing is decided by the lease alone
 	config.MaxAppendEntries = maxAppendEntries
 	config.SnapshotThreshold = 1 << 62 // growth says when
 	config.TrailingLogs = n.machine.growth.limits.trailing

@@ -156,7 +156,11 @@ func (c *peerConn) Read(p []byte) (int, error) {
 			return 0, io.EOF // raft would log any other error once more
 		}
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, net.ErrClosed) {
+		err = io.EOF // the end of this replica is no error of the connection
+	}
+	return n, err
 }
 
 // interrupt closes the connection under whoever uses it, who still has to call Close.
