@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"net"
 	"sync"
 )
@@ -65,6 +66,13 @@ func (b *branch) Accept() (net.Conn, error) {
 	case <-b.done:
 		return nil, &net.OpError{Op: "accept", Net: b.address.Network(), Addr: b.address, Err: net.ErrClosed}
 	}
+}
+
+// muxEnded reports that err, of accepting from l, is the end of the Mux that l belongs to: a server learns of it from l
+// before its own context ends, or after, and only the Mux knows why.
+func muxEnded(l net.Listener, err error) bool {
+	_, ours := l.(*branch)
+	return ours && errors.Is(err, net.ErrClosed)
 }
 
 // Close implements net.Listener. Connections of the protocol are refused from then on.

@@ -36,7 +36,7 @@ func HTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !muxEnded(l, err) {
 			return err
 		}
 		return nil

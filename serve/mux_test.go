@@ -35,11 +35,7 @@ func TestMuxServesAll(t *testing.T) {
 	server := grpc.NewServer(grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
 		return status.Error(codes.DataLoss, "it is gRPC")
 	}))
-	run(t, func(ctx context.Context) error {
-		stop := context.AfterFunc(ctx, server.Stop)
-		defer stop()
-		return server.Serve(m.GRPC())
-	})
+	run(t, func(ctx context.Context) error { return GRPC(ctx, m.GRPC(), server) })
 	run(t, func(ctx context.Context) error { return echo(ctx, m.Raft()) })
 
 	body := strings.Repeat("text", 100_000)
