@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -23,9 +25,11 @@ var interfaces = []any{
 	dataTypes,
 	[]json.Unmarshaler{(*json.RawMessage)(nil)},
 	[]fmt.Stringer{time.Duration(0)},
+	[]io.ReadWriter{(*net.UnixConn)(nil)}, // what an executor is connected by
 	[]io.WriterTo{(*strings.Reader)(nil)},
 	[]fs.ReadDirFS{embed.FS{}},
 	[]fs.ReadFileFS{embed.FS{}},
+	[]syscall.Conn{(*net.UnixConn)(nil)},
 }
 
 var dataTypes = []arrow.DataType{
