@@ -80,9 +80,9 @@ func TestCommandsAreCompletelySet(t *testing.T) {
 		}
 	}
 	for typ, fields := range set {
-		for i := range typ.NumField() {
-			if name := typ.Field(i).Name; !fields[name] {
-				t.Errorf("the tests of the log don't set %s.%s", typ, name)
+		for field := range typ.Fields() {
+			if !fields[field.Name] {
+				t.Errorf("the tests of the log don't set %s.%s", typ, field.Name)
 			}
 		}
 	}

@@ -61,34 +61,33 @@ func (r *Replica) term(ctx context.Context, running *raft.Raft, elections <-chan
 	return leads, <-done
 }
 
-// lead runs one term.
+// lead runs one term. It returns nil where leadership is lost, which Leading learns by itself.
 func (r *Replica) lead(ctx context.Context, running *raft.Raft, f func(ctx context.Context, term uint64) error) error {
-	term, err := r.takeOver(ctx, running)
-	if err != nil {
-		return nil // leadership is lost, which Leading learns by itself
-	}
-	err = f(ctx, term)
-	if ctx.Err() != nil {
+	term, ok := r.takeOver(ctx, running)
+	if !ok {
 		return nil
 	}
-	return err
+	if err := f(ctx, term); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // takeOver returns the term once everything before it is applied.
-func (r *Replica) takeOver(ctx context.Context, running *raft.Raft) (uint64, error) {
+func (r *Replica) takeOver(ctx context.Context, running *raft.Raft) (term uint64, ok bool) {
 	for {
-		term := running.CurrentTerm()
+		term = running.CurrentTerm()
 		err := r.ask(ctx, func(running *raft.Raft) raft.Future { return running.Barrier(0) })
 		switch {
 		case err == nil && running.CurrentTerm() == term:
-			return term, nil // the barrier was written in this term, by its leader
+			return term, true // the barrier was written in this term, by its leader
 		case err != nil && !errors.Is(err, raft.ErrLeadershipTransferInProgress):
-			return 0, err
+			return 0, false
 		}
 		select {
 		case <-time.After(transferPause):
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, false
 		}
 	}
 }

@@ -21,9 +21,11 @@ type sink struct {
 	file  *os.File
 	to    *bufio.Writer
 	pipe  *io.PipeWriter
-	found func() error // waits for what the check of the records has found
-	over  bool         // Close or Cancel has been called
-	err   error        // what Close returns from then on
+	over  bool  // Close or Cancel has been called
+	err   error // what Close returns from then on
+
+	check sync.WaitGroup // of the records that pass
+	found error          // by the check; set at its end
 }
 
 func newSink(store *snapshots, name string, header []byte) (*sink, error) {
@@ -32,15 +34,11 @@ func newSink(store *snapshots, name string, header []byte) (*sink, error) {
 		return nil, err
 	}
 	from, pipe := io.Pipe()
-	check := make(chan error, 1)
-	go func() {
+	s := &sink{store: store, name: name, file: f, to: bufio.NewWriterSize(f, 256<<10), pipe: pipe}
+	s.check.Go(func() {
 		err := checkFrames(from)
-		check <- errors.Join(err, from.CloseWithError(err)) // a Write after the end fails even if err is nil
-	}()
-	s := &sink{
-		store: store, name: name, file: f, to: bufio.NewWriterSize(f, 256<<10), pipe: pipe,
-		found: sync.OnceValue(func() error { return <-check }),
-	}
+		s.found = errors.Join(err, from.CloseWithError(err)) // a Write after the end fails even if err is nil
+	})
 	if _, err := s.to.Write(header); err != nil {
 		return nil, errors.Join(err, s.Cancel())
 	}
@@ -66,8 +64,9 @@ func (s *sink) Close() error {
 	if err := s.pipe.Close(); err != nil {
 		return err
 	}
-	if err := s.found(); err != nil {
-		return errors.Join(fmt.Errorf("check the snapshot: %w", err), s.Cancel())
+	s.check.Wait()
+	if s.found != nil {
+		return errors.Join(fmt.Errorf("check the snapshot: %w", s.found), s.Cancel())
 	}
 	s.over = true
 	s.err = s.finish()
@@ -98,7 +97,7 @@ func (s *sink) Cancel() error {
 	}
 	s.over, s.err = true, errCancelled
 	err := s.pipe.CloseWithError(errCancelled)
-	_ = s.found() // its goroutine has ended
+	s.check.Wait()
 	return errors.Join(err, s.file.Close(), os.Remove(s.file.Name()))
 }
 

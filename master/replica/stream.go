@@ -109,7 +109,7 @@ func (s *stream) untrack(conn *peerConn) {
 // shutdown closes every connection and returns when raft has let go of those that it had accepted.
 func (s *stream) shutdown() error {
 	s.cancel()
-	err := s.Listener.Close()
+	err := s.Close()
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
