@@ -51,21 +51,14 @@ func TestGRPCEnds(t *testing.T) {
 
 // Servers behind a Mux hear of its end from their listeners, maybe before their contexts end. That is no failure of theirs.
 func TestServersEndWithTheirMux(t *testing.T) {
-	m := NewMux(newMemory())
-	servers := map[string]func() error{
-		"HTTP": func() error { return HTTP(t.Context(), m.HTTP(), http.NotFoundHandler()) },
-		"gRPC": func() error { return GRPC(t.Context(), m.GRPC(), grpc.NewServer()) },
-	}
-	must(t, m.close())
-	for name, serve := range servers {
-		ended := make(chan error, 1)
-		go func() { ended <- serve() }()
-		t.Cleanup(func() {
-			if err := <-ended; err != nil { // the context has ended
-				t.Errorf("%s ends with %v", name, err)
-			}
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMux(newMemory())
+		run(t, func(ctx context.Context) error { return HTTP(ctx, m.HTTP(), http.NotFoundHandler()) })
+		run(t, func(ctx context.Context) error { return GRPC(ctx, m.GRPC(), grpc.NewServer()) })
+		synctest.Wait()
+		must(t, m.close())
+		synctest.Wait()
+	})
 }
 
 func TestGRPCEndsWithItsListener(t *testing.T) {
