@@ -225,7 +225,7 @@ func succeed(_ context.Context, job *api.JobOrder, start *api.StartOrder) *api.A
 	}
 	result := &api.Result{}
 	for p := task.GetLo(); p < task.GetHi(); p++ {
-		part, err := writePart(job, start.GetAttempt(), int(p))
+		part, err := fakeworker.WritePart(job, start.GetAttempt(), 2, int(p), fmt.Sprintf("partition %d\n", p))
 		if err != nil {
 			return fakeworker.Failed(start, err)
 		}

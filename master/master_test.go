@@ -2,7 +2,6 @@ package master
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,35 +9,9 @@ import (
 	"testing"
 
 	"fletch/api"
-	"fletch/engine/plan"
 	"fletch/fault"
-	"fletch/storage"
 	"fletch/test/fakeworker"
 )
-
-// writePart writes the part of a partition, one line, as an executor does.
-func writePart(job *api.JobOrder, attempt string, partition int) (*api.Part, error) {
-	graph, err := job.GetGraph().Plan()
-	if err != nil {
-		return nil, err
-	}
-	const sink = 2
-	o, err := storage.JoinOutput(outputID(job.GetJob(), sink), *graph.Nodes[sink].Sink)
-	if err != nil {
-		return nil, err
-	}
-	w, err := o.Create(attempt, partition)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := fmt.Fprintf(w, "partition %d\n", partition); err != nil {
-		return nil, err
-	}
-	w.AddRows(1)
-	part, err := w.Commit()
-	part.Sink = sink
-	return api.ResultOf(&plan.Result{Parts: []plan.Part{part}}).GetParts()[0], err
-}
 
 func TestJobRunsToItsEnd(t *testing.T) {
 	c := newCluster(t, 1)

@@ -98,7 +98,9 @@ func (w *Worker) connect(ctx context.Context, address string, attempts *sync.Wai
 	if w.Connected != nil {
 		w.Connected(welcome)
 	}
-	g.Go(func() error { return w.report(ctx, stream, time.Duration(welcome.GetHeartbeatMillis())*time.Millisecond) })
+	g.Go(func() error {
+		return w.report(ctx, stream, time.Duration(welcome.GetHeartbeatMillis())*time.Millisecond)
+	})
 	g.Go(func() error {
 		for {
 			m, err := stream.Recv()

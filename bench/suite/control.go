@@ -1,0 +1,117 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fletch/api"
+	"fletch/bench/report"
+	"fletch/client"
+	"fletch/engine/plan"
+	rep "fletch/report"
+	"fletch/test/fakeworker"
+)
+
+// control measures the masters alone: a job of very many tasks that do nothing, on workers that are simulated in this
+// process and share its machine with the masters.
+func control(ctx context.Context, c Config) (rows []report.Row, err error) {
+	const tasks, workers, slots = 100_000, 1_000, 8
+	l, err := startCluster(ctx, c, 3, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.end()) }()
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	var g errgroup.Group
+	defer func() { err = errors.Join(err, g.Wait()) }()
+	simulated, end := context.WithCancel(ctx)
+	defer end()
+	connected := make(chan struct{}, 100*workers) // one for each Welcome
+	for i := range workers {
+		w := &fakeworker.Worker{
+			ID: fmt.Sprintf("w%d", i), Incarnation: "one", Masters: strings.Split(l.masters(), ","), Slots: slots, Inline: true, Attempt: nothing,
+			Connected: func(*api.Welcome) { connected <- struct{}{} },
+		}
+		g.Go(func() error { return w.Run(simulated) })
+	}
+	for range workers {
+		select {
+		case <-connected:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the workers do not connect: %w", ctx.Err())
+		}
+	}
+	cluster, err := client.Dial(ctx, strings.Split(l.masters(), ","))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	fmt.Fprintf(c.Progress, "control plane: %d tasks on %d workers\n", tasks, workers)
+	done, err := l.manyTasks(ctx, c, cluster, tasks)
+	if err != nil {
+		return nil, err
+	}
+	var peak int64
+	for _, m := range l.status.Masters {
+		bytes, err := residentBytes(m.PID, "VmHWM:")
+		if err != nil {
+			return nil, err
+		}
+		peak = max(peak, bytes)
+	}
+	rate, mb := tasks/done.Stages[0].Seconds, float64(peak)/1e6
+	return []report.Row{{
+		Benchmark: "control plane, 100,000 tasks", Contestant: onCluster, Seconds: done.Stages[0].Seconds, PeakMB: mb,
+		Targets: []report.Target{
+			report.AtLeast("durable completions", rate, 5000, "a second"),
+			report.AtMost("peak of a master", mb, 1<<30/1e6, "MB"),
+		},
+	}}, nil
+}
+
+// manyTasks runs a job of that many map tasks and one reduce task. The plugin is never opened: any file serves.
+func (l *localCluster) manyTasks(ctx context.Context, _ Config, cluster *client.Client, tasks int64) (client.Job, error) {
+	sha256, err := cluster.PutPlugin(ctx, l.program)
+	if err != nil {
+		return client.Job{}, err
+	}
+	graph := &plan.Graph{Job: "many", Nodes: []plan.Node{
+		{ID: 0, Kind: plan.Source, Op: "Range", Site: "bench:1", Type: "value: int64", Source: &plan.Input{Items: tasks, ItemBytes: 128 << 20}},
+		{ID: 1, Kind: plan.Exchange, Op: "Count", Site: "bench:2", Type: "value: int64", Inputs: []int{0}, Exchange: &plan.Shuffle{Partitions: 1}},
+		{ID: 2, Kind: plan.Sink, Op: "Write", Site: "bench:3", Type: "value: int64", Inputs: []int{1}, Sink: &plan.Location{Path: filepath.Join(l.dir, "out"), Suffix: ".txt"}},
+	}}
+	id := client.NewID("many")
+	if _, err := cluster.Submit(ctx, client.Submission{ID: id, Graph: graph, Plugin: sha256}); err != nil {
+		return client.Job{}, err
+	}
+	began := time.Now()
+	done, err := cluster.Watch(ctx, id, func(rep.Job) {})
+	switch {
+	case err != nil:
+		return done, err
+	case done.State != rep.Succeeded:
+		return done, fmt.Errorf("the job is %s after %v: %s", done.State, time.Since(began), done.Error)
+	case done.Stages[0].Completed != int(tasks):
+		return done, fmt.Errorf("it had %d tasks, want %d", done.Stages[0].Completed, tasks)
+	}
+	return done, nil
+}
+
+// nothing ends an attempt at once, with what the masters want to hear.
+func nothing(_ context.Context, job *api.JobOrder, start *api.StartOrder) *api.AttemptEnded {
+	if start.GetTask().GetStage() == 0 {
+		return fakeworker.Succeeded(start, &api.Result{Shuffles: []*api.ShuffleOutput{{Exchange: 1, Bytes: []int64{100}}}, Metrics: &api.Metrics{RowsIn: 1}})
+	}
+	part, err := fakeworker.WritePart(job, start.GetAttempt(), 2, 0, "done\n")
+	if err != nil {
+		return fakeworker.Failed(start, err)
+	}
+	return fakeworker.Succeeded(start, &api.Result{Parts: []*api.Part{part}})
+}
