@@ -124,9 +124,6 @@ func New(config Config) (*Master, error) {
 // Address is what clients, workers and masters reach this master by.
 func (m *Master) Address() string { return m.address }
 
-// stopWait is how long calls under way may take to end once the master has been told to stop.
-const stopWait = 2 * time.Second
-
 // Run serves until ctx ends or a part fails.
 func (m *Master) Run(ctx context.Context) error {
 	server := grpc.NewServer(api.ServerOptions()...)
@@ -139,14 +136,7 @@ func (m *Master) Run(ctx context.Context) error {
 	g.Go(func() error { return m.replica.Leading(ctx, m.lead) })
 	g.Go(func() error { return m.collectPlugins(ctx) })
 	g.Go(func() error { return serve.HTTP(ctx, m.mux.HTTP(), serve.Health(m.live, m.ready, m.metrics.registry)) })
-	g.Go(func() error { return server.Serve(m.mux.GRPC()) })
-	g.Go(func() error {
-		<-ctx.Done()
-		stopped := time.AfterFunc(stopWait, server.Stop)
-		defer stopped.Stop()
-		server.GracefulStop()
-		return nil
-	})
+	g.Go(func() error { return serve.GRPC(ctx, m.mux.GRPC(), server) })
 	err := errors.Join(g.Wait(), m.peers.close())
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
