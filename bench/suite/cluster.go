@@ -47,7 +47,11 @@ func startCluster(ctx context.Context, c Config, masters, workers int, flags ...
 	if err := build(ctx, c, c.Repository, "./cmd/fletch"); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(c.Work, "cluster-")
+	work, err := filepath.Abs(c.Work)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(work, "cluster-")
 	if err != nil {
 		return nil, err
 	}
