@@ -8,7 +8,8 @@ import (
 )
 
 // Block is a block of a File as another machine gets it: a header that describes it, then its extents as they stand in
-// the file. The header, each frame and each end mark is a unit: only whole ones make sense to who receives them.
+// the file. The header and each frame are units, an end mark is one with the frame before it: only whole ones make sense
+// to who receives them.
 type Block struct {
 	Header  []byte
 	file    *File
@@ -58,10 +59,7 @@ func (b *Block) Boundary(n int64) int64 {
 			}
 			end += int64(f)
 		}
-		if end < n {
-			end += frame.EndBytes
-		}
-		return end
+		return end + frame.EndBytes
 	}
 	return end
 }

@@ -63,6 +63,11 @@ func FuzzIndex(f *testing.F) {
 		nil, {{offset: 0, rows: 3, frames: []uint32{64, 128}}, {offset: 400, rows: 1, frames: []uint32{64}}},
 	}}}}
 	f.Add(x.appendTo(nil, 1000))
+	beyond := layout{exchanges: []exchangeLayout{{partitions: [][]extent{{{offset: 960, rows: 1, frames: []uint32{64}}}}}}}
+	for _, x := range []layout{x, beyond} {
+		b := x.appendTo(nil, 1000)
+		f.Add(b[:len(b)-footerBytes])
+	}
 	f.Add([]byte{})
 	const size = 1000
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -100,11 +100,14 @@ type untilDone struct {
 }
 
 func (u untilDone) Read(b []byte) (int, error) {
-	if n, err := u.r.Read(b); n > 0 || err != errStuck {
-		return n, err
+	n, err := u.r.Read(b)
+	if err == errStuck {
+		<-u.ctx.Done()
 	}
-	<-u.ctx.Done()
-	return 0, u.ctx.Err()
+	if u.ctx.Err() != nil {
+		return 0, u.ctx.Err()
+	}
+	return n, err
 }
 
 func (untilDone) Close() error { return nil }
@@ -260,6 +263,37 @@ func TestEveryCutIsResumed(t *testing.T) {
 	})
 }
 
+// misled is a worker that answers other queries than it was asked.
+type misled struct {
+	*twin
+	change func(*Query)
+}
+
+func (f misled) Fetch(ctx context.Context, worker string, q Query) (io.ReadCloser, int64, error) {
+	q.Attempts = slices.Clone(q.Attempts)
+	f.change(&q)
+	return f.twin.Fetch(ctx, worker, q)
+}
+
+// Blocks of another order, attempt or partition than was asked for are not taken for those.
+func TestForeignBlocks(t *testing.T) {
+	f := newAfar(t)
+	for name, change := range map[string]func(*Query){
+		"order":     func(q *Query) { slices.Reverse(q.Attempts) },
+		"partition": func(q *Query) { q.Lo, q.Hi = q.Lo+1, q.Hi+1 },
+		"fewer":     func(q *Query) { q.Attempts = q.Attempts[1:] },
+	} {
+		f.reader.config.Fetch = misled{f.twin, change}
+		err := f.sched.run(func(c *coro.Coroutine) error {
+			_, err := readFrom(c, f.reader, f.producers, 0, 1)
+			return err
+		})
+		if err == nil || fault.ClassOf(err) != fault.Retryable {
+			t.Errorf("%s: error is %v of class %v", name, err, fault.ClassOf(err))
+		}
+	}
+}
+
 // A worker that is not there for all of a reader's patience has lost its outputs, all of them.
 func TestWorkerGoneForGood(t *testing.T) {
 	stuck := func(int, Query, []byte) (io.Reader, error) { return errReader{errStuck}, nil }
@@ -302,6 +336,86 @@ func TestWorkerComesBack(t *testing.T) {
 		}
 		if err := f.read(); err != errWhole {
 			t.Error(err)
+		}
+	})
+}
+
+// However long a try takes, a worker has three.
+func TestWorkerHasThreeTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newAfar(t)
+		f.reader.config.TryTimeout = 2 * defaultPatience
+		f.twin.reply = func(n int, _ Query, b []byte) (io.Reader, error) {
+			if n < minTries-1 {
+				return errReader{errStuck}, nil
+			}
+			return bytes.NewReader(b), nil
+		}
+		if err := f.read(); err != errWhole {
+			t.Error(err)
+		}
+	})
+}
+
+// What is long may take long.
+func TestLongFrameHasItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newAfar(t)
+		all := []row{{key: strings.Repeat("x", 20<<20)}}
+		f.twin.reply = func(_ int, _ Query, b []byte) (io.Reader, error) {
+			time.Sleep(defaultTryTimeout - time.Second)
+			return later{bytes.NewReader(b), new(bool)}, nil
+		}
+		err := f.sched.run(func(c *coro.Coroutine) error {
+			if _, err := write(c, f.twin.store, "long", all, 1, 1); err != nil {
+				return err
+			}
+			got, err := readFrom(c, f.reader, []Producer{{Attempt: "long", Worker: "there:1"}}, 0, 1)
+			if err == nil && !slices.Equal(got, of(all, 0)) {
+				t.Errorf("read %v", got)
+			}
+			return err
+		})
+		if err != nil || len(f.twin.queries) != 1 {
+			t.Errorf("%d queries, error %v", len(f.twin.queries), err)
+		}
+	})
+}
+
+// later keeps its reader waiting for nearly as long as 20 MiB may take.
+type later struct {
+	*bytes.Reader
+	waited *bool
+}
+
+func (l later) Read(b []byte) (int, error) {
+	if !*l.waited {
+		time.Sleep(defaultTryTimeout + 19*time.Second)
+		*l.waited = true
+	}
+	return l.Reader.Read(b)
+}
+
+// A reader has a few transfers under way at once, and one that it needs.
+func TestTransfersAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newAfar(t)
+		var flying, most atomic.Int64
+		f.twin.reply = func(_ int, _ Query, b []byte) (io.Reader, error) {
+			most.Store(max(most.Load(), flying.Add(1)))
+			defer flying.Add(-1)
+			time.Sleep(time.Second)
+			return bytes.NewReader(b), nil
+		}
+		f.producers = nil
+		for i := range 3 * maxFlying {
+			f.producers = append(f.producers, Producer{Attempt: "a", Worker: fmt.Sprint("worker-", i)})
+		}
+		if err := f.read(); err != errWhole {
+			t.Error(err)
+		}
+		if n := most.Load(); n < maxFlying || n > maxFlying+1 {
+			t.Errorf("%d transfers at once, want %d, and one that is needed", n, maxFlying)
 		}
 	})
 }
@@ -371,11 +485,9 @@ func TestReadAheadIsBounded(t *testing.T) {
 	const workers, limit = 9, 1 << 20
 	sched := startScheduler(t)
 	writer := newStore(t, Config{Durable: true, FrameBytes: 20_000})
-	var taken, flying, most atomic.Int64
+	var taken atomic.Int64
 	reader := newStore(t, Config{AheadBytes: limit})
 	reader.config.Fetch = &twin{store: writer, reply: func(_ int, _ Query, b []byte) (io.Reader, error) {
-		most.Store(max(most.Load(), flying.Add(1)))
-		defer flying.Add(-1)
 		taken.Store(max(taken.Load(), reader.aheadUsed()))
 		return bytes.NewReader(b), nil
 	}}
@@ -402,9 +514,6 @@ func TestReadAheadIsBounded(t *testing.T) {
 	}
 	if n := taken.Load(); n == 0 || n > limit+maxChunkBytes {
 		t.Errorf("up to %d bytes were taken to read ahead, want at most %d", n, limit)
-	}
-	if n := most.Load(); n > maxFlying+1 {
-		t.Errorf("%d transfers at once", n)
 	}
 	if n := reader.aheadUsed(); n != 0 {
 		t.Errorf("%d bytes are taken to read ahead", n)

@@ -18,8 +18,8 @@ const (
 	// MaxBlocks is how many blocks, attempts times partitions, a Query asks for at the most.
 	MaxBlocks = 1024
 
-	// maxUnit is the longest unit of a stream: a block's header or a frame.
-	maxUnit = max(headerBytes+maxBody, frame.MaxBytes)
+	// maxUnit is the longest unit of a stream: a block's header, or a frame with an end mark.
+	maxUnit = max(headerBytes+maxBody, frame.MaxBytes+frame.EndBytes)
 	// firstBytes is how much memory is taken for a response on the word of its length alone.
 	firstBytes = 4 << 20
 	// minBytesPerSecond is the pace below which a transfer counts as broken.
@@ -270,11 +270,11 @@ func (s *stream) decodeAgain(ctx context.Context, p piece, f located, schema *ar
 		return nil, pace.cause(err)
 	}
 	defer body.Close()
-	if n != q.Limit {
+	if n < q.Limit { // it may be more: an end mark
 		return nil, &RefusedError{Reason: fmt.Sprintf("asked for a frame of %d bytes, it answers with %d", q.Limit, n)}
 	}
 	pace.extend(n)
-	b := make([]byte, n)
+	b := make([]byte, len(f.bytes))
 	if _, err := io.ReadFull(body, b); err != nil {
 		return nil, pace.cause(fmt.Errorf("the transfer of a frame broke off: %w", err))
 	}

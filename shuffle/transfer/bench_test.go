@@ -5,10 +5,28 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"fletch/engine/coro"
 	"fletch/shuffle"
 )
+
+// cpu returns the processor time that this process has taken, both ends of what it benchmarks.
+func cpu(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// report reports what n bytes a round cost; start is the time taken before.
+func report(b *testing.B, start time.Duration, n int64) {
+	b.SetBytes(n)
+	b.ReportMetric((cpu(b)-start).Seconds()/float64(b.N)/float64(n)*1e9, "cpu-s/GB")
+}
 
 // BenchmarkServe sends whole streams over loopback to a client that throws them away.
 func BenchmarkServe(b *testing.B) {
@@ -16,18 +34,18 @@ func BenchmarkServe(b *testing.B) {
 		b.Run(fmt.Sprintf("%dMiB", size>>20), func(b *testing.B) {
 			bench := newBench(b, size/benchAttempts/1024, 1000, shuffle.Config{})
 			b.ResetTimer()
+			start, n := cpu(b), int64(0)
 			for range b.N {
 				response, err := http.Get(bench.server.URL + allBlocks)
 				if err != nil {
 					b.Fatal(err)
 				}
-				n, err := io.Copy(io.Discard, response.Body)
-				if err != nil {
+				if n, err = io.Copy(io.Discard, response.Body); err != nil {
 					b.Fatal(err)
 				}
 				response.Body.Close()
-				b.SetBytes(n)
 			}
+			report(b, start, n)
 			http.DefaultClient.CloseIdleConnections()
 		})
 	}
@@ -44,9 +62,9 @@ func BenchmarkFetch(b *testing.B) {
 				bytes += int64(len(line))
 			}
 			bench.want = nil // the collector would visit its strings again and again
-			b.SetBytes(bytes)
 			b.ReportAllocs()
 			b.ResetTimer()
+			start := cpu(b)
 			bench.run(func(c *coro.Coroutine) error {
 				for range b.N {
 					if err := bench.drain(c); err != nil {
@@ -55,6 +73,7 @@ func BenchmarkFetch(b *testing.B) {
 				}
 				return nil
 			})
+			report(b, start, bytes)
 		})
 	}
 }
