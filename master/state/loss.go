@@ -11,9 +11,9 @@ import (
 
 // A committed task runs again when its blocks are lost and still needed: when readers report that they can't read them
 // (Fail with FetchFailed), or when the worker that holds them gets another epoch (Register, Lose). Invariant: of a job
-// that is not Decided, whatever a stage reads that is not complete is held. So a task that is pending again may need
+// that has not ended, whatever a stage reads that is not complete is held. So a task that is pending again may need
 // what was given up before, and the search goes from the latest stage to the first. Parts of sinks are in storage, which
-// outlives workers: a stage that writes nothing else never runs again.
+// outlives workers: a stage that writes nothing else never runs again, nor does any once all are complete.
 
 // maxStageAttempts is how often a task's blocks may be lost, for whatever reason, before the job fails. Lost workers are
 // no fault of a task, but a cluster that loses them for ever must not run a job for ever.
@@ -41,9 +41,6 @@ func (j *Job) reopen(c *Fail, ws workers) *Job {
 
 // reopenGone makes the tasks pending again whose blocks nobody holds and which are still needed, in the stages up to last.
 func (j *Job) reopenGone(ws workers, last int, why Failure) *Job {
-	if j.open() != nil {
-		return j
-	}
 	for i := last; i >= 0; i-- {
 		if !j.needs(&j.Stages[i].Stage) {
 			continue

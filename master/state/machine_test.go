@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,10 @@ var shapes = []string{
 	"read 0\nread 70\nmap 0 1\nwrite 2\nshuffle 2 2\nwrite 4",
 }
 
-// world drives one machine with random commands and checks each step.
+// world drives one machine with random commands and checks each step. From some step on a twin, restored from a snapshot,
+// gets the same commands and must give the same answers.
 type world struct {
-	m         *Machine
+	m, twin   *Machine
 	now       time.Time
 	accepted  []Command
 	bytes     map[int][]int64 // by exchange: what first winners wrote
@@ -42,13 +44,21 @@ func TestRandomCommands(t *testing.T) {
 		g, splits := parseGraph(t, rapid.SampledFrom(shapes).Draw(t, "shape"))
 		w.apply(t, Submit{ID: "a", Graph: g, Splits: splits, Settings: Settings{MaxLost: rapid.IntRange(0, 9).Draw(t, "lost")}})
 		b, _ := w.m.Apply(Submit{ID: "b", Graph: g, Splits: splits})
-		for range rapid.IntRange(0, 120).Draw(t, "steps") {
+		steps := rapid.IntRange(0, 120).Draw(t, "steps")
+		restore := rapid.IntRange(0, steps).Draw(t, "restore")
+		for i := range steps {
+			if i == restore {
+				w.twin = copyOf(t, w.m)
+			}
 			w.apply(t, w.draw(t))
 		}
 		w.finish(t)
+		if w.twin != nil && !reflect.DeepEqual(w.m, w.twin) {
+			t.Fatal("the restored machine holds something else in the end")
+		}
 		ended := w.m.Job("a")
 		for _, c := range w.accepted {
-			if o, _ := w.m.Apply(c); o.Job != ended {
+			if _, _ = w.m.Apply(c); w.m.Job("a") != ended {
 				t.Fatalf("%#v changed a job that has ended", c)
 			}
 		}
@@ -65,19 +75,36 @@ func TestRandomCommands(t *testing.T) {
 
 // draw draws a command of any kind, sensible or not.
 func (w *world) draw(t *rapid.T) Command {
-	kinds := []string{"commit", "commit", "commit", "commit", "commit", "commit", "fail", "lose", "plan", "plan", "publish", "published", "again", "end"}
+	kinds := []string{
+		"commit", "commit", "commit", "advance", "advance", "advance", "advance", "advance", "advance", "advance", "fail",
+		"unread", "plan", "publish", "published", "again", "register", "register", "lose", "end",
+	}
 	w.now = w.now.Add(time.Second)
 	j := w.m.Job("a")
 	switch rapid.SampledFrom(kinds).Draw(t, "kind") {
 	case "commit":
-		return drawCommit(t, j, w.now)
+		return w.drawCommit(t, j, drawAttempt(t, j))
+	case "advance":
+		if task := firstRunnable(j); task != nil && j.Duty == NoDuty {
+			number := rapid.Uint64Range(1, 5).Draw(t, "number")
+			return w.drawCommit(t, j, AttemptID{Job: "a", Stage: task.Stage, StageAttempt: task.StageAttempt, Task: task.Index, Term: 1, Number: number})
+		}
+		return w.duty(t, j)
+	case "register":
+		return Register{
+			Worker: drawWorker(t), Incarnation: rapid.SampledFrom([]string{"one", "two"}).Draw(t, "incarnation"), Address: "host:1", At: w.now,
+		}
+	case "lose":
+		h := w.drawHolder(t)
+		return Lose{Worker: h.Worker, Epoch: h.Epoch, At: w.now}
 	case "fail":
 		class := rapid.SampledFrom([]fault.Class{fault.Retryable, fault.User, fault.Cancelled, fault.Fenced, fault.FetchFailed}).Draw(t, "class")
-		return Fail{Attempt: drawAttempt(t, j), Class: class, Message: "it broke", At: w.now}
-	case "lose":
+		return Fail{Attempt: drawAttempt(t, j), Worker: drawWorker(t), Class: class, Message: "it broke", At: w.now}
+	case "unread":
 		c := Fail{Attempt: drawAttempt(t, j), Class: fault.FetchFailed, Message: "it is gone", At: w.now}
-		if task := j.task(c.Attempt); task != nil && j.Runnable(c.Attempt.Stage) {
-			if producers := j.Producers(c.Attempt.Stage); len(producers) > 0 {
+		if task := firstRunnable(j); task != nil {
+			c.Attempt.Stage, c.Attempt.Task, c.Attempt.StageAttempt = task.Stage, task.Index, task.StageAttempt
+			if producers := j.Producers(task.Stage); len(producers) > 0 {
 				for _, p := range rapid.SliceOfN(rapid.SampledFrom(producers), 1, 2).Draw(t, "lost") {
 					c.Lost = append(c.Lost, p.Attempt)
 				}
@@ -113,14 +140,31 @@ func drawAttempt(t *rapid.T, j *Job) AttemptID {
 	return id
 }
 
-func drawCommit(t *rapid.T, j *Job, now time.Time) Commit {
-	id := drawAttempt(t, j)
+func drawWorker(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"w1", "w2", "w3"}).Draw(t, "worker")
+}
+
+// drawHolder draws a worker in an epoch, most often its current one.
+func (w *world) drawHolder(t *rapid.T) Holder {
+	h := Holder{Worker: drawWorker(t)}
+	h.Epoch = w.m.workers[h.Worker].Epoch
+	if rapid.IntRange(0, 9).Draw(t, "late") == 0 {
+		h.Epoch = rapid.Uint64Range(0, h.Epoch+1).Draw(t, "epoch")
+	}
+	return h
+}
+
+func (w *world) drawCommit(t *rapid.T, j *Job, id AttemptID) Commit {
 	r := fittingResult(j, id, nil)
 	for i := range r.Shuffles {
 		n := len(r.Shuffles[i].Bytes)
 		r.Shuffles[i].Bytes = rapid.SliceOfN(rapid.Int64Range(0, 5<<20), n, n).Draw(t, "bytes")
 	}
-	return Commit{Attempt: id, Result: r, At: now}
+	h := w.drawHolder(t)
+	if !w.m.workers.hold(h) && rapid.Bool().Draw(t, "none") {
+		h = Holder{} // as in one process
+	}
+	return Commit{Attempt: id, Result: r, Worker: h.Worker, Epoch: h.Epoch, At: w.now}
 }
 
 // apply applies a command twice and checks the change against what the command may do.
@@ -128,12 +172,20 @@ func (w *world) apply(t *rapid.T, c Command) {
 	before := w.m.Job("a")
 	resent := w.wasAccepted(c)
 	o, err := w.m.Apply(c)
-	j := o.Job
+	j := w.m.Job("a")
 	again, err2 := w.m.Apply(c)
-	if o != again || fmt.Sprint(err) != fmt.Sprint(err2) {
+	if o != again || w.m.Job("a") != j || fmt.Sprint(err) != fmt.Sprint(err2) {
 		t.Fatalf("%#v: %v, applied again: %v", c, err, err2)
 	}
-	if resent && j != before {
+	if w.twin != nil {
+		for range 2 {
+			o2, err2 := w.twin.Apply(c)
+			if !reflect.DeepEqual(o, o2) || !reflect.DeepEqual(j, w.twin.Job("a")) || fmt.Sprint(err) != fmt.Sprint(err2) {
+				t.Fatalf("%#v: %v, on the restored machine: %v\n%s\n%s", c, err, err2, fullText(j), fullText(w.twin.Job("a")))
+			}
+		}
+	}
+	if _, register := c.(Register); resent && !register && j != before {
 		t.Fatalf("%#v changed the job when it came again", c)
 	}
 	if err != nil && j != before {
@@ -177,11 +229,12 @@ func (w *world) checkStep(t *rapid.T, before, after *Job, c Command) {
 					t.Fatalf("%#v changed a committed task", c)
 				}
 			case was.Committed:
-				if !failed || now.StageAttempt != was.StageAttempt+1 || !strings.Contains(fmt.Sprint(fail.Lost), was.Winner.String()) {
+				reported := failed && slices.Contains(fail.Lost, was.Winner)
+				if !reported && w.m.workers.hold(was.Holder) || !after.needs(&s.Stage) || now.StageAttempt != was.StageAttempt+1 {
 					t.Fatalf("%#v took %s its win", c, was.Winner)
 				}
 			case now.Committed:
-				if !committed || commit.Attempt != now.Winner || now.StageAttempt != was.StageAttempt {
+				if !committed || commit.Attempt != now.Winner || now.StageAttempt != was.StageAttempt || !w.m.workers.hold(now.Holder) {
 					t.Fatalf("%#v made %s win", c, now.Winner)
 				}
 				if now.StageAttempt == 0 {
@@ -233,6 +286,16 @@ func (w *world) checkJob(t *rapid.T, j *Job) {
 		if j.Decided && !s.Complete() {
 			t.Fatalf("the commit is decided, but stage %d is not complete", s.ID)
 		}
+		for _, parent := range s.Parents {
+			for task := range j.Stages[parent].Tasks() {
+				if !s.Complete() && task.Committed && !w.m.workers.hold(task.Holder) {
+					t.Fatalf("stage %d is to read %s, which %+v does not hold any more", s.ID, task.Winner, task.Holder)
+				}
+			}
+		}
+	}
+	if !j.Status.Ended() && j.Duty == NoDuty && firstRunnable(j) == nil {
+		t.Fatalf("nothing can bring the job on: %s", fullText(j))
 	}
 	if j.Duty != j.duty() || j.Status.Ended() == j.Finished.IsZero() || (j.Failure != nil) != (j.Status == Failed || j.Status == Cancelled) {
 		t.Fatalf("job %+v", j)
@@ -249,22 +312,25 @@ func (w *world) finish(t *rapid.T) {
 		if number++; number > 1000 {
 			t.Fatalf("the job does not end: %s", fullText(j))
 		}
-		switch j.Duty {
-		case DutyPlan:
-			w.apply(t, Plan{Job: "a", Tasks: nextTasks(t, j), At: w.now})
-		case DutyCommit:
-			w.apply(t, Publish{Job: "a", At: w.now})
-		case DutyPublish:
-			checkParts(t, j)
-			w.apply(t, Published{Job: "a", At: w.now})
-		default:
-			task := firstRunnable(j)
-			if task == nil {
-				t.Fatalf("no duty and nothing to run: %s", fullText(j))
-			}
+		if task := firstRunnable(j); j.Duty == NoDuty && task != nil {
 			id := AttemptID{Job: "a", Stage: task.Stage, StageAttempt: task.StageAttempt, Task: task.Index, Term: 3, Number: number}
 			w.apply(t, Commit{Attempt: id, Result: fittingResult(j, id, nil), At: w.now})
+			continue
 		}
+		w.apply(t, w.duty(t, j))
+	}
+}
+
+// duty returns what the job asks for.
+func (w *world) duty(t *rapid.T, j *Job) Command {
+	switch j.Duty {
+	case DutyCommit:
+		return Publish{Job: "a", At: w.now}
+	case DutyPublish:
+		checkParts(t, j)
+		return Published{Job: "a", At: w.now}
+	default:
+		return Plan{Job: "a", Tasks: nextTasks(t, j), At: w.now}
 	}
 }
 

@@ -149,3 +149,62 @@ func TestPauseGrowsToTheLongest(t *testing.T) {
 		}
 	}
 }
+
+func TestSubmitRefusesWhatIsTooLarge(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spoil func(*Submit)
+		want  string
+	}{
+		{"arguments", func(c *Submit) { c.Args = []string{strings.Repeat("x", maxArgs), "y"} }, "1048577 bytes of arguments"},
+		{"many arguments", func(c *Submit) { c.Args = make([]string, 65_537) }, "65537 arguments"},
+		{"user", func(c *Submit) { c.User = strings.Repeat("x", 301) }, "301 bytes"},
+		{"plugin", func(c *Submit) { c.Plugin = "../../etc/passwd" }, `"../../etc/passwd" is no SHA-256`},
+		{"plugin's digits", func(c *Submit) { c.Plugin = strings.Repeat("G", 64) }, "is no SHA-256"},
+		{"limit", func(c *Submit) { c.Settings.MaxRetryable = 101 }, "it takes 1 to 100"},
+		{"operators", func(c *Submit) { c.Graph.Nodes = make([]plan.Node, 10_001) }, "10001 operators"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := Submit{ID: "a", Plugin: strings.Repeat("0a", 32)}
+			c.Graph, c.Splits = parseGraph(t, "read 1\nwrite 0")
+			if _, err := New().Apply(c); err != nil {
+				t.Fatal(err)
+			}
+			test.spoil(&c)
+			m := New()
+			_, err := m.Apply(c)
+			if err == nil || !strings.Contains(err.Error(), test.want) || fault.ClassOf(err) != fault.Permanent || len(m.Jobs()) > 0 {
+				t.Errorf("Submit: %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestManyLongMessagesAreCut fails many tasks with long messages: the first are kept, of the others the beginning.
+func TestManyLongMessagesAreCut(t *testing.T) {
+	m := New()
+	g, splits := parseGraph(t, "read 1100\nwrite 0")
+	o, err := m.Apply(Submit{ID: "a", Graph: g, Splits: splits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Apply(Plan{Job: "a", Tasks: nextTasks(t, o.Job)}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1100 {
+		if o, err = m.Apply(Fail{Attempt: AttemptID{Job: "a", Task: i}, Message: strings.Repeat("x", maxMessage)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := 0
+	for task := range o.Job.Stages[0].Tasks() {
+		kept += len(task.Failures[0].Message)
+	}
+	if want := maxLong*maxMessage + 100*(maxShortMessage+len(" ...")); kept != want {
+		t.Errorf("%d bytes are kept, want %d", kept, want)
+	}
+	o, err = m.Apply(Fail{Attempt: AttemptID{Job: "a", Number: 1}, Class: fault.Permanent, Message: strings.Repeat("y", maxMessage)})
+	if err != nil || o.Job.Failure == nil || len(o.Job.Failure.Message) < maxMessage {
+		t.Errorf("the failure that ends the job: %v, %v", err, o.Job.Failure)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"go.uber.org/goleak"
 
+	"fletch/engine/plan"
 	"fletch/fault"
 )
 
@@ -17,15 +18,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestScripts runs the golden scripts. Each command is a second later than the one before it and is applied twice: the
 // second time it must change nothing and give the same answer. The commands of a script:
 //
-//	submit ID [user=N] [retryable=N] [lost=N]    a job, in the language of parseGraph
-//	plan ID                                      what plan.Next returns
-//	commit ATTEMPT [bytes=(N, ...)]              a fitting result, with these bytes in each exchange
-//	fail ATTEMPT CLASS [lost=(ATTEMPT, ...)]     the message is the input
-//	cancel|publish|published|abort ID            the reason is the input
-//	show|facts|parts|counters ID, producers ID STAGE
-//	active
+//	submit ID [user=N] [retryable=N] [lost=N] [by=USER]    a job, in the language of parseGraph
+//	plan ID                                                what plan.Next returns
+//	commit ATTEMPT [bytes=(N, ...)] [on=WORKER] [epoch=N]  a fitting result, with these bytes in each exchange
+//	fail ATTEMPT CLASS [lost=(ATTEMPT, ...)] [on=WORKER]   the message is the input
+//	cancel ID [by=USER], publish|published|abort ID        the reason is the input
+//	register WORKER [as=INCARNATION], lose WORKER [epoch=N]
+//	audit USER ACTION SUBJECT
+//	show|facts|parts|outputs|counters|explain ID, producers ID STAGE
+//	active, jobs, workers, entries
 //
-// Commands that change a job answer with its status and duty.
+// An epoch that is not given is the worker's own. Commands that change a job answer with its status and duty.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, file string) {
 		s := &script{m: New()}
@@ -55,6 +58,9 @@ func (s *script) apply(t *testing.T, c Command) string {
 	if err != nil {
 		fmt.Fprintf(&b, "%s error: %v\n", fault.ClassOf(err), err)
 	}
+	if o.Worker.ID != "" {
+		showWorker(&b, o.Worker)
+	}
 	if j != nil {
 		duties := [...]string{"no duty", "plan", "commit", "publish"}
 		fmt.Fprintf(&b, "%s, %s\n", j.Status, duties[j.Duty])
@@ -78,6 +84,7 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) Command {
 		d.MaybeScanArgs(t, "user", &c.Settings.MaxUser)
 		d.MaybeScanArgs(t, "retryable", &c.Settings.MaxRetryable)
 		d.MaybeScanArgs(t, "lost", &c.Settings.MaxLost)
+		d.MaybeScanArgs(t, "by", &c.User)
 		return c
 	case "plan":
 		c := Plan{Job: first, At: s.now}
@@ -95,7 +102,10 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) Command {
 				bytes = append(bytes, n)
 			}
 		}
-		return Commit{Attempt: id, Result: fittingResult(s.m.Job(id.Job), id, bytes), At: s.now}
+		c := Commit{Attempt: id, Result: fittingResult(s.m.Job(id.Job), id, bytes), At: s.now}
+		d.MaybeScanArgs(t, "on", &c.Worker)
+		c.Epoch = s.epoch(t, d, c.Worker)
+		return c
 	case "fail":
 		c := Fail{Attempt: parseAttempt(t, first), Class: parseClass(t, d.CmdArgs[1].Key), Message: d.Input, At: s.now}
 		if arg, ok := d.Arg("lost"); ok {
@@ -103,9 +113,20 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) Command {
 				c.Lost = append(c.Lost, parseAttempt(t, id))
 			}
 		}
+		d.MaybeScanArgs(t, "on", &c.Worker)
 		return c
 	case "cancel":
-		return Cancel{Job: first, Reason: d.Input, At: s.now}
+		c := Cancel{Job: first, Reason: d.Input, At: s.now}
+		d.MaybeScanArgs(t, "by", &c.User)
+		return c
+	case "register":
+		c := Register{Worker: first, Incarnation: "one", Address: first + ":1", At: s.now}
+		d.MaybeScanArgs(t, "as", &c.Incarnation)
+		return c
+	case "lose":
+		return Lose{Worker: first, Epoch: s.epoch(t, d, first), At: s.now}
+	case "audit":
+		return Audit{User: first, Action: d.CmdArgs[1].Key, Subject: d.CmdArgs[2].Key, At: s.now}
 	case "publish":
 		return Publish{Job: first, At: s.now}
 	case "published":
@@ -116,12 +137,49 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) Command {
 	return nil
 }
 
+func (s *script) epoch(t *testing.T, d *datadriven.TestData, worker string) uint64 {
+	w, _ := s.m.Worker(worker)
+	d.MaybeScanArgs(t, "epoch", &w.Epoch)
+	return w.Epoch
+}
+
+func showWorker(b *strings.Builder, w Worker) {
+	lost := ""
+	if w.Lost {
+		lost = ", lost"
+	}
+	fmt.Fprintf(b, "%s at %s: epoch %d%s\n", w.ID, w.Address, w.Epoch, lost)
+}
+
+// lists shows what is not of one job.
+func (s *script) lists(b *strings.Builder, what string) bool {
+	jobs := s.m.Active()
+	switch what {
+	case "active":
+	case "jobs":
+		jobs = s.m.Jobs()
+	case "workers":
+		for _, w := range s.m.Workers() {
+			showWorker(b, w)
+		}
+		return true
+	case "entries":
+		for _, e := range s.m.Audit() {
+			fmt.Fprintf(b, "%s: %s %s %s\n", e.At.Sub(time.Time{}), e.User, e.Action, e.Subject)
+		}
+		return true
+	default:
+		return false
+	}
+	for _, j := range jobs {
+		fmt.Fprintln(b, j.ID, j.Name(), j.Status)
+	}
+	return true
+}
+
 func (s *script) show(t *testing.T, d *datadriven.TestData) string {
 	var b strings.Builder
-	if d.Cmd == "active" {
-		for _, j := range s.m.Active() {
-			fmt.Fprintln(&b, j.ID, j.Name(), j.Status)
-		}
+	if s.lists(&b, d.Cmd) {
 		return b.String()
 	}
 	j := s.m.Job(d.CmdArgs[0].Key)
@@ -131,6 +189,12 @@ func (s *script) show(t *testing.T, d *datadriven.TestData) string {
 	case "facts":
 		f := j.Facts()
 		fmt.Fprintf(&b, "tasks %v, complete %v, bytes %v\n", f.Tasks, f.Complete, f.Bytes)
+	case "explain":
+		b.WriteString(plan.Explain(j.Graph, j.Plan(), j.Facts()))
+	case "outputs":
+		for _, o := range j.Outputs() {
+			fmt.Fprintf(&b, "sink %d: %d parts\n", o.Sink, o.Parts)
+		}
 	case "counters":
 		fmt.Fprintf(&b, "%v, %d rows in, %d rows out\n", j.Counters(), j.Metrics().RowsIn, j.Metrics().RowsOut)
 	case "producers":
@@ -168,12 +232,16 @@ func showJob(b *strings.Builder, j *Job) {
 		for t := range s.Tasks() {
 			fmt.Fprintf(b, "  task %d: ", t.Index)
 			if t.Committed {
-				fmt.Fprintf(b, "won by %s, %d parts\n", t.Winner, len(t.Parts))
+				on := ""
+				if t.Holder.Worker != "" {
+					on = fmt.Sprintf(" on %s in epoch %d", t.Holder.Worker, t.Holder.Epoch)
+				}
+				fmt.Fprintf(b, "won by %s%s, %d parts\n", t.Winner, on, len(t.Parts))
 			} else {
 				fmt.Fprintf(b, "pending, stage attempt %d, retry %s\n", t.StageAttempt, offset(t.RetryAt))
 			}
 			for _, f := range t.Failures {
-				fmt.Fprintf(b, "    %s at %s: %s: %s\n", f.Attempt, offset(f.At), f.Class, f.Message)
+				fmt.Fprintf(b, "    %s at %s: %s: %s\n", strings.TrimSpace(f.Attempt.String()+" "+f.Worker), offset(f.At), f.Class, f.Message)
 			}
 		}
 	}

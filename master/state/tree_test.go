@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -40,6 +41,14 @@ func TestTree(t *testing.T) {
 		}
 		if have := now.pending(from); have != want {
 			t.Fatalf("pending(%d) = %v, want %v", from, have, want)
+		}
+		seen := slices.Collect((&Stage{tasks: now}).Changed(&Stage{tasks: old}))
+		differ := slices.DeleteFunc(slices.Clone(changed), func(t *Task) bool { return t == model[t.Index] })
+		if !slices.Equal(seen, differ) {
+			t.Fatalf("%d tasks have changed, want %d", len(seen), len(differ))
+		}
+		if all := slices.Collect((&Stage{tasks: now}).Changed(&Stage{})); !slices.Equal(all, changed) {
+			t.Fatalf("%d tasks have changed since there were none, want %d", len(all), len(changed))
 		}
 		if fmt.Sprint(list(old)) != before {
 			t.Fatal("an older tree has changed")

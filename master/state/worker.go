@@ -98,11 +98,14 @@ func (c Lose) apply(m *Machine) (Outcome, error) {
 
 // raise gives a worker the next epoch and returns it. What it held in the one before is gone.
 func (m *Machine) raise(w Worker, why Failure) uint64 {
+	_, known := m.workers[w.ID]
 	m.epoch++
 	w.Epoch = m.epoch
 	m.workers[w.ID] = w
 	for _, j := range m.Active() {
-		m.replace(j, j.reopenGone(m.workers, len(j.Stages)-1, why))
+		if known { // a new one held nothing
+			m.replace(j, j.reopenGone(m.workers, len(j.Stages)-1, why))
+		}
 	}
 	return m.epoch
 }
