@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,7 @@ type fakeExecutor struct {
 	stream grpc.BidiStreamingClient[api.ExecutorMessage, api.AgentMessage]
 	stops  map[string]chan struct{}
 	load   *api.Load
+	deaf   atomic.Bool // it does not end when it is told to
 }
 
 func runFakeExecutor() error {
@@ -57,6 +59,9 @@ func runFakeExecutor() error {
 	for {
 		m, err := x.stream.Recv()
 		if err != nil {
+			if x.deaf.Load() {
+				select {}
+			}
 			return nil //nolint:nilerr // the agent wants it to end
 		}
 		x.obey(m)
@@ -148,6 +153,8 @@ func (x *fakeExecutor) perform(attempt, script string, stop <-chan struct{}) err
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
+	case "deaf":
+		x.deaf.Store(true)
 	case "hoard": // so many MiB
 		for range n {
 			b := make([]byte, 1<<20)

@@ -41,7 +41,7 @@ func TestJobDoesNotLoad(t *testing.T) {
 	}{
 		{name: "error", load: "fail the graphs differ", class: fault.User, words: []string{"load the job: the graphs differ"}},
 		{name: "exit", load: "exit 3", class: fault.User, words: []string{"while it loaded the job", "exited with code 3"}},
-		{name: "panic", load: "panic in init", class: fault.Retryable, words: []string{"while it loaded the job", "panic: in init"}},
+		{name: "panic", load: "panic in init", class: fault.User, words: []string{"while it loaded the job", "panic: in init"}},
 		{name: "hang", load: "hang", class: fault.User, words: []string{"was not loaded within 300ms"},
 			change: func(c *Config) { c.waits.load = 300 * time.Millisecond }},
 		{name: "killed", load: "kill 9", class: fault.Retryable, words: []string{"ended from outside, by signal 9"}},
@@ -109,7 +109,7 @@ func TestExecutorDies(t *testing.T) {
 	}{
 		{"exit 3", fault.User, []string{"it exited with code 3", "does the job call os.Exit"}},
 		{"exit 0", fault.User, []string{"it exited with code 0"}},
-		{"panic at the disco", fault.Retryable, []string{"panic: at the disco"}}, // from a package of ours
+		{"panic at the disco", fault.User, []string{"panic: at the disco"}},
 		{"kill 9", fault.Retryable, []string{"ended from outside, by signal 9 (killed)"}},
 		{"kill 15", fault.Retryable, []string{"ended from outside, by signal 15 (terminated)"}},
 	}

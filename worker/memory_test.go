@@ -26,6 +26,26 @@ func TestMemory(t *testing.T) {
 	want(t, s.end("small_0"), fault.Cancelled, "was told to stop")
 }
 
+// TestMemoryShrinks gives an executor time to get used to a smaller share.
+func TestMemoryShrinks(t *testing.T) {
+	const shrink = 700 * time.Millisecond
+	b := newBench(t, func(c *Config) { c.MemoryBytes, c.waits.shrink = 256<<20, shrink })
+	s := b.master.session()
+	s.job("first", b.plugin, "ok", "hoard 185")
+	s.start("first", "first_0", 0)
+	eventually(t, "it has its memory", func() bool {
+		return receive(t, s.beats, "a heartbeat").GetResidentBytes() > 185<<20
+	}, func() string { return "" })
+	begun := time.Now()
+	s.job("second", b.plugin, "ok", "hoard 80")
+	s.start("second", "second_0", 0)
+	want(t, s.end("first_0"), fault.User, "more than its share of 96 MiB")
+	if took := time.Since(begun); took < shrink {
+		t.Errorf("killed after %v", took)
+	}
+	s.running("second_0")
+}
+
 // TestMemoryWhileLoading fails a job that takes too much before its first attempt, instead of loading it for ever.
 func TestMemoryWhileLoading(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.MemoryBytes, c.waits.shrink = 128<<20, time.Millisecond })

@@ -61,7 +61,7 @@ func TestOrphans(t *testing.T) {
 	if dir := os.Getenv("ORPHANS_DIR"); dir != "" { // the agent that is killed
 		b := newBench(t, nil)
 		s := b.master.session()
-		s.job("words", b.plugin, "ok", "child")
+		s.job("words", b.plugin, "deaf", "child")
 		s.start("words", "words_0", 0)
 		b.logged("words", "child")
 		fmt.Println("children", strings.Join(children(t), " "))
@@ -89,6 +89,20 @@ func TestOrphans(t *testing.T) {
 	}
 	_ = agent.Wait()
 	eventually(t, "the executors end", func() bool { return !alive(executor) && !alive(spare) }, func() string { return line })
+}
+
+// TestDeafExecutor ends a job whose executor does not want to end.
+func TestDeafExecutor(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.waits.end = 200 * time.Millisecond })
+	s := b.master.session()
+	s.job("words", b.plugin, "deaf", "child")
+	s.start("words", "words_0", 0)
+	var sleeper, executor int
+	if _, err := fmt.Sscanf(b.logged("words", "child").Text, "child %d of %d", &sleeper, &executor); err != nil {
+		t.Fatal(err)
+	}
+	s.endJob("words")
+	eventually(t, "it ends", func() bool { return !alive(executor) && !alive(sleeper) }, func() string { return "" })
 }
 
 // TestSpawnerThread lets threads of the agent end. The kernel would kill the executors that they have started.
