@@ -23,6 +23,7 @@ type leader struct {
 	calls chan func()
 
 	number  uint64 // of the next attempt
+	board   *schedule.Board // the workers and what they run, as below
 	workers map[string]*worker
 	running map[state.AttemptID]*attempt
 	jobs    map[string]*job // those that have not ended, and those that are being let go
@@ -60,7 +61,7 @@ const (
 // lead runs the jobs until ctx ends with the term.
 func (m *Master) lead(ctx context.Context, term uint64) error {
 	l := &leader{
-		Master: m, term: term, calls: make(chan func()),
+		Master: m, term: term, calls: make(chan func()), board: schedule.NewBoard(),
 		workers: map[string]*worker{}, running: map[state.AttemptID]*attempt{}, jobs: map[string]*job{},
 	}
 	l.work, l.ctx = errgroup.WithContext(ctx)
@@ -154,6 +155,7 @@ func (l *leader) begin() {
 		for _, w := range s.Workers() {
 			if !w.Lost {
 				l.workers[w.ID] = &worker{id: w.ID, epoch: w.Epoch, address: w.Address, gone: now}
+				l.board.Put(l.workers[w.ID].view())
 			}
 		}
 		for _, j := range s.Jobs() {
@@ -230,6 +232,7 @@ func (l *leader) letGo(id string, j *job) {
 func (l *leader) forget(a *attempt) {
 	delete(l.running, a.id)
 	delete(a.worker.running, a.id)
+	l.board.End(a.id)
 }
 
 // assign starts and stops attempts.
@@ -237,11 +240,7 @@ func (l *leader) assign() <-chan time.Time {
 	now := time.Now()
 	var jobs []*state.Job
 	l.replica.Read(func(s *state.Machine) { jobs = s.Active() })
-	workers := make([]schedule.Worker, 0, len(l.workers))
-	for _, w := range l.workers {
-		workers = append(workers, w.view())
-	}
-	d := schedule.Assign(jobs, workers, schedule.Turn{Now: now, Term: l.term, Next: l.number})
+	d := l.board.Assign(jobs, schedule.Turn{Now: now, Term: l.term, Next: l.number})
 	for _, s := range d.Starts {
 		l.start(s)
 	}
@@ -287,5 +286,6 @@ func (l *leader) lose(w *worker) {
 			delete(l.running, a.id)
 		}
 		delete(l.workers, w.id)
+		l.board.Remove(w.id)
 	})
 }

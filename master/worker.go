@@ -75,6 +75,7 @@ func (l *leader) connect(c *connection) {
 			delete(l.running, id)
 		}
 	}
+	l.board.Put(w.view())
 	c.heard = time.Now()
 	c.send(&api.MasterMessage{Message: &api.MasterMessage_Welcome{Welcome: &api.Welcome{
 		Cluster: l.config.Cluster, Term: l.term, Epoch: w.epoch,
@@ -104,6 +105,7 @@ func (l *leader) disconnect(c *connection, why error) {
 	c.cancel(why)
 	if w := c.worker; w != nil && w.connection == c {
 		w.connection, w.gone = nil, time.Now()
+		l.board.Put(w.view())
 		l.config.Log.Warn("worker disconnected", "worker", w.id, "reason", why)
 	}
 }

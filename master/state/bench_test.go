@@ -1,6 +1,8 @@
 package state
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 
 	"fletch/engine/plan"
@@ -54,5 +56,53 @@ func BenchmarkPlan(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		planned(b, 100_000)
+	}
+}
+
+// BenchmarkMemory commits a job of 100,000 tasks, each with a file, a counter and a worker, and reports what the state
+// takes. The commands are made one by one, as decoded ones are.
+func BenchmarkMemory(b *testing.B) {
+	const tasks = 100_000
+	heap := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	for b.Loop() {
+		before := heap()
+		m := New()
+		g, _ := parseGraph(b, "read 0\nshuffle 256 0\nwrite 1")
+		splits := make([]plan.Split, tasks)
+		decoded := make([]plan.Split, tasks)
+		for _, list := range [][]plan.Split{splits, decoded} {
+			for i := range list {
+				list[i] = plan.Split{Files: []plan.FileRange{{Path: fmt.Sprintf("/data/input/part-%05d.txt", i), Length: 1, Size: 1}}, Bytes: 1}
+			}
+		}
+		if _, err := m.Apply(Submit{ID: "wordcount-7f3a", Graph: g, Splits: map[int][]plan.Split{0: splits}}); err != nil {
+			b.Fatal(err)
+		}
+		o, err := m.Apply(Register{Worker: "w1", Incarnation: "one"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		plans := make([]plan.Task, tasks)
+		for i := range plans {
+			plans[i] = plan.Task{Index: i, Split: &decoded[i]}
+		}
+		if _, err := m.Apply(Plan{Job: "wordcount-7f3a", Tasks: plans}); err != nil {
+			b.Fatal(err)
+		}
+		splits, decoded, plans = nil, nil, nil
+		for i := range tasks {
+			id := AttemptID{Job: string([]byte("wordcount-7f3a")), Task: i, Term: 1, Number: uint64(i)}
+			result := fittingResult(m.Job(id.Job), id, nil)
+			if _, err := m.Apply(Commit{Attempt: id, Result: result, Worker: string([]byte("w1")), Epoch: o.Worker.Epoch}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(heap()-before)/(1<<20), "MiB")
+		runtime.KeepAlive(m)
 	}
 }

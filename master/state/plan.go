@@ -2,7 +2,7 @@ package state
 
 import (
 	"fmt"
-	"reflect"
+	"slices"
 	"time"
 
 	"fletch/engine/plan"
@@ -75,7 +75,10 @@ func (j *Job) checkPlan(tasks []plan.Task) (*Stage, error) {
 func (s *Stage) samePlan(tasks []plan.Task) error {
 	same := len(tasks) == s.Len()
 	for i := 0; same && i < len(tasks); i++ {
-		same = reflect.DeepEqual(tasks[i], s.Task(i).Task)
+		have, want := tasks[i], s.Task(i).Task
+		same = sameSplit(have.Split, want.Split)
+		have.Split = want.Split
+		same = same && have == want
 	}
 	if !same {
 		return fault.As(fault.Fenced, fmt.Errorf("stage %d is planned already, with other tasks", s.ID))
@@ -85,10 +88,18 @@ func (s *Stage) samePlan(tasks []plan.Task) error {
 
 // share lets a source's task refer to the job's own split where they are equal: a decoded command has a copy of each.
 func share(t plan.Task, splits []plan.Split) plan.Task {
-	if t.Split != nil && t.Index < len(splits) && reflect.DeepEqual(*t.Split, splits[t.Index]) {
+	if t.Split != nil && t.Index < len(splits) && sameSplit(t.Split, &splits[t.Index]) {
 		t.Split = &splits[t.Index]
 	}
 	return t
+}
+
+// sameSplit compares two splits that may be missing.
+func sameSplit(a, b *plan.Split) bool {
+	if a == nil || b == nil || a == b {
+		return a == b
+	}
+	return a.First == b.First && a.Count == b.Count && a.Bytes == b.Bytes && slices.Equal(a.Files, b.Files)
 }
 
 // addTasks adds the tasks of one stage.
