@@ -38,8 +38,9 @@ type Client struct {
 
 	mu struct {
 		sync.Mutex
-		addresses []string // of all masters heard of, those of the configuration first
-		leader    string   // the last one that said so; empty: unknown
+		addresses []string         // of all masters heard of, those of the configuration first
+		leader    string           // the last one that said so; empty: unknown
+		last      *api.StatusReply // of any master, while the leader was searched for
 		conns     map[string]*grpc.ClientConn
 	}
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"fletch/api"
@@ -39,8 +40,9 @@ type Worker struct {
 	HeardSeconds float64 `json:"heard_seconds"` // since its last message
 }
 
-// Status describes the cluster. With a NoLeaderError comes what a master that answers says, if one does.
+// Status describes the cluster. With a NoLeaderError comes what a master said that answered, if one did.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	c.swapReply(nil)
 	err = c.call(ctx, func(ctx context.Context, master api.ClusterClient) error {
 		reply, err := master.Status(ctx, &api.StatusRequest{})
 		if err == nil {
@@ -48,16 +50,9 @@ func (c *Client) Status(ctx context.Context) (s Status, err error) {
 		}
 		return err
 	})
-	if err == nil || ctx.Err() != nil {
-		return s, err
-	}
-	within, cancel := context.WithTimeout(ctx, probeWait)
-	defer cancel()
-	for _, address := range c.masters() {
-		if reply, statusErr := c.status(within, address); statusErr == nil {
-			if s, statusErr = statusOf(reply); statusErr == nil {
-				break
-			}
+	if _, ok := errors.AsType[*NoLeaderError](err); ok {
+		if of, replyErr := statusOf(c.swapReply(nil)); replyErr == nil {
+			s = of
 		}
 	}
 	return s, err

@@ -28,7 +28,7 @@ func (e *NoLeaderError) Error() string {
 func (e *NoLeaderError) Unwrap() error { return e.Last }
 
 const (
-	firstProbe = 700 * time.Millisecond // how long masters may take to say who leads in the first round; each takes twice the last
+	firstProbe = 700 * time.Millisecond // how long masters may take to say who leads in the first rounds
 	probeWait  = 2 * time.Second        // and at most
 	searchStep = 100 * time.Millisecond // between two rounds of asking
 	watchStep  = time.Second            // between two looks at who leads, during a call
@@ -82,9 +82,10 @@ func (s *search) leader(ctx context.Context) (string, error) {
 	}
 }
 
-// left returns how long the next round of asking may take: a silent master must not hold up what the others say.
+// left returns how long the next round of asking may take: a silent master must not hold up what the others say. Where all
+// of them are slow, the rounds become longer.
 func (s *search) left() time.Duration {
-	wait := min(probeWait, firstProbe<<min(s.rounds, 8))
+	wait := min(probeWait, firstProbe<<min(s.rounds/4, 8))
 	s.rounds++
 	if !s.began.IsZero() {
 		wait = min(wait, s.client.timeout-time.Since(s.began))
@@ -232,15 +233,25 @@ func (c *Client) status(ctx context.Context, address string) (*api.StatusReply, 
 	return reply, nil
 }
 
-// heard remembers the masters that a reply names.
+// heard remembers a reply, and the masters that it names.
 func (c *Client) heard(reply *api.StatusReply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.mu.last = reply
 	for _, m := range reply.GetMasters() {
 		if len(c.mu.addresses) < maxMasters && m.GetAddress() != "" && !slices.Contains(c.mu.addresses, m.GetAddress()) {
 			c.mu.addresses = append(c.mu.addresses, m.GetAddress())
 		}
 	}
+}
+
+// swapReply returns the last reply that was heard, and remembers another one.
+func (c *Client) swapReply(reply *api.StatusReply) *api.StatusReply {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.mu.last
+	c.mu.last = reply
+	return last
 }
 
 // maxMasters bounds what a client remembers.
