@@ -22,6 +22,9 @@ type Section struct{ Offset, Length int64 }
 
 // Block returns a block of the output. It may have to read the file's index.
 func (f *File) Block(exchange, partition int) (*Block, error) {
+	if damage := f.damage.Load(); damage != nil {
+		return nil, *damage
+	}
 	index, err := f.loadIndex()
 	if err != nil {
 		return nil, err
@@ -78,8 +81,17 @@ func (b *Block) Sections(lo, hi int64) []Section {
 	return out
 }
 
-// Verify reads the block and checks every frame and end mark. The context ends it early.
+// Verify reads the block and checks every frame and end mark. The context ends it early. A File that it finds damaged
+// stays so: it has no more blocks.
 func (b *Block) Verify(ctx context.Context) error {
+	err := b.verify(ctx)
+	if err != nil && ctx.Err() == nil && !Exhausted(err) {
+		b.file.damage.Store(&err)
+	}
+	return err
+}
+
+func (b *Block) verify(ctx context.Context) error {
 	if len(b.extents) == 0 {
 		return nil
 	}

@@ -19,6 +19,7 @@ type File struct {
 	files   *files
 	reading sync.Mutex            // the index, so that many who need it read it once
 	index   atomic.Pointer[index] // once somebody has read it
+	damage  atomic.Pointer[error] // once Block.Verify has found it
 }
 
 // FileName returns the name of an attempt's committed file in Config.Dir.

@@ -15,7 +15,7 @@ import (
 const (
 	dialTimeout    = 5 * time.Second
 	idleTimeout    = time.Minute
-	perWorker      = 8        // connections
+	idlePerWorker  = 16       // connections
 	readBytes      = 64 << 10 // of a connection at once, where no more is asked for
 	maxHeaderBytes = 16 << 10 // of an answer
 	maxReasonBytes = 1 << 20  // of an answer that is not blocks
@@ -34,8 +34,7 @@ func NewClient(job string) *Client {
 	return &Client{job: job, transport: &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		DisableCompression:     true,
-		MaxConnsPerHost:        perWorker,
-		MaxIdleConnsPerHost:    perWorker,
+		MaxIdleConnsPerHost:    idlePerWorker,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		ReadBufferSize:         readBytes,

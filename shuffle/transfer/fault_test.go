@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -161,18 +162,27 @@ func TestStrangeAnswers(t *testing.T) {
 
 // What is damaged on the worker's disk, dropped there, or was never there, is lost, and only that.
 func TestLostOnTheWorker(t *testing.T) {
+	cut := func(b *bench) {
+		b.get(allBlocks) // so that the worker knows the index
+		if err := os.Truncate(b.path(1), 500); err != nil {
+			b.t.Fatal(err)
+		}
+	}
 	for name, test := range map[string]struct {
 		lose func(b *bench)
+		rows int
 		text string
 		lost []string
 	}{
-		"frame":   {func(b *bench) { b.damage(1, 500) }, "frame at byte 0: corrupt frame", []string{"a1"}},
-		"index":   {func(b *bench) { b.damage(1, len(mustRead(b.t, b.path(1)))-40) }, "damaged shuffle index", []string{"a1"}},
-		"dropped": {func(b *bench) { b.registry.Drop("job", "a0", "a2") }, "no output here", []string{"a0", "a2"}},
-		"job":     {func(b *bench) { b.registry.DropJob("job") }, "no output here", []string{"a0", "a1", "a2"}},
+		"frame":    {func(b *bench) { b.damage(1, 500) }, 100, "frame at byte 0: corrupt frame", []string{"a1"}},
+		"index":    {func(b *bench) { b.damage(1, len(mustRead(b.t, b.path(1)))-40) }, 100, "damaged shuffle index", []string{"a1"}},
+		"cut":      {cut, 100, "unexpected EOF", []string{"a1"}},
+		"long cut": {cut, 50_000, "unexpected EOF", []string{"a1"}},
+		"dropped":  {func(b *bench) { b.registry.Drop("job", "a0", "a2") }, 100, "no output here", []string{"a0", "a2"}},
+		"job":      {func(b *bench) { b.registry.DropJob("job") }, 100, "no output here", []string{"a0", "a1", "a2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, 100, 20, shuffle.Config{})
+			b := newBench(t, test.rows, 20, shuffle.Config{})
 			test.lose(b)
 			wantLost(t, b.read(b.address()), test.text, test.lost...)
 		})

@@ -52,7 +52,7 @@ func (h *Handler) blocks(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	if err := blocks.send(w, q.Offset, end); err != nil {
+	if err := blocks.send(r.Context(), w, q.Offset, end); err != nil {
 		panic(http.ErrAbortHandler) // the reader sees a transfer that breaks off, and asks again
 	}
 }

@@ -181,9 +181,13 @@ func TestVerify(t *testing.T) {
 		if status != want || want == http.StatusGone && !strings.Contains(string(body), `"lost":["a0"]`) {
 			t.Errorf("byte %d flipped: status %d, body %s; want %d", i, status, body, want)
 		}
+		if status, _, _ = b.get(allBlocks); (status == http.StatusOK) != (want == http.StatusNoContent) {
+			t.Errorf("byte %d flipped: after the check, the blocks have status %d", i, status)
+		}
 		if err := os.WriteFile(b.path(0), whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		b.registry.AddPath("job", "a0", b.path(0))
 	}
 }
 

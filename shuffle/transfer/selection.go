@@ -24,31 +24,29 @@ func (g *gone) add(attempt, reason string) {
 
 // choose looks up the blocks of a query. It returns those outputs that have none, or an error that is this process's own.
 func (r *Registry) choose(job string, q shuffle.Query) (selection, *gone, error) {
-	lost := &gone{}
 	files := make([]*shuffle.File, len(q.Attempts))
 	for i, a := range q.Attempts {
-		if files[i] = r.file(job, a); files[i] == nil {
-			lost.add(a, fmt.Sprintf("attempt %s has no output here", a))
-			continue
-		}
-		if _, err := files[i].Block(q.Exchange, q.Lo); shuffle.Exhausted(err) {
-			return nil, nil, err
-		} else if err != nil {
-			lost.add(a, err.Error())
-		}
-	}
-	if len(lost.Attempts) > 0 {
-		return nil, lost, nil
+		files[i] = r.file(job, a)
 	}
 	blocks := make(selection, 0, len(files)*(q.Hi-q.Lo))
 	for p := q.Lo; p < q.Hi; p++ {
+		lost := &gone{}
 		for i, f := range files {
+			if f == nil {
+				lost.add(q.Attempts[i], fmt.Sprintf("attempt %s has no output here", q.Attempts[i]))
+				continue
+			}
 			b, err := f.Block(q.Exchange, p)
-			if err != nil {
+			switch {
+			case shuffle.Exhausted(err):
+				return nil, nil, err
+			case err != nil:
 				lost.add(q.Attempts[i], err.Error())
-				return nil, lost, nil
 			}
 			blocks = append(blocks, b)
+		}
+		if len(lost.Attempts) > 0 {
+			return nil, lost, nil
 		}
 	}
 	return blocks, nil, nil

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -28,8 +29,9 @@ type sender struct {
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 2*sendfileBytes); return &b }}
 
-// send sends the bytes of the selection from offset to end-1.
-func (s selection) send(w http.ResponseWriter, offset, end int64) error {
+// send sends the bytes of the selection from offset to end-1. If that fails, for whatever reason, the block at which it did
+// is checked: what this machine cannot read is lost, or readers would ask for it as long as they ask a worker that is away.
+func (s selection) send(ctx context.Context, w http.ResponseWriter, offset, end int64) error {
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	out := sender{w: w, control: http.NewResponseController(w), buffer: (*buffer)[:0]}
@@ -38,7 +40,7 @@ func (s selection) send(w http.ResponseWriter, offset, end int64) error {
 		from, to := max(offset-start, 0), min(end-start, b.Length())
 		if from < to {
 			if err := out.block(b, from, to); err != nil {
-				return err
+				return errors.Join(err, b.Verify(ctx))
 			}
 		}
 		start += b.Length()

@@ -1,5 +1,6 @@
 // Package attempt runs one attempt at a task: it is where the engine, the shuffle and storage meet. It plugs the blocks
-// or files that the task reads, and the shuffle file and parts that it writes, into the stage's operators.
+// (of this machine and of other workers) or files that the task reads, and the shuffle file and parts that it writes, into
+// the stage's operators.
 //
 //	split of a source --> format's Reader --+                                +--> shuffle.Port   (one file a task)
 //	                                        +--> exec.Program.Run: the -->---+
