@@ -53,6 +53,7 @@ var benchmarks = map[string]benchmark{
 	"scale":     {"word count of four times the text; slow", scale},
 	"small":     {"word count of 1 KB: what a process costs", small},
 	"cluster":   {"word count on a local cluster against one process; its start; its idle memory", clusterWordCount},
+	"scaling":   {"word count on 1, 2 and 4 workers of half a core each; needs root", scaling},
 	"latency":   {"a job that does nothing on a warm cluster", latency},
 	"control":   {"100,000 tasks on three masters and 1,000 simulated workers", control},
 	"micro":     {"Go benchmarks that have a target", micro},
