@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"signal":   signalFletch,
 
 			"latest":    latestJob,
+			"leader":    clusterLeader,
 			"interrupt": interruptFletch,
 		},
 	})

@@ -38,16 +38,46 @@ func latestJob(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: latest NAME")
 	}
+	var jobs []struct{ ID string }
+	ask(ts, &jobs, "job", "list", "--json", "--limit", "1")
+	ts.Setenv(args[0], jobs[0].ID)
+	ts.Setenv(args[0]+"_SHORT", jobs[0].ID[:len(jobs[0].ID)-2])
+}
+
+// clusterLeader is the command
+//
+//	leader NAME
+//
+// which sets the variable NAME to the address of the master that leads, and NAME_FOLLOWER to the ID of one that does not.
+func clusterLeader(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: leader NAME")
+	}
+	var status struct {
+		Masters []struct {
+			ID, Address string
+			Leader      bool
+		}
+	}
+	ask(ts, &status, "cluster", "status", "--json")
+	for _, m := range status.Masters {
+		if m.Leader {
+			ts.Setenv(args[0], m.Address)
+		} else {
+			ts.Setenv(args[0]+"_FOLLOWER", m.ID)
+		}
+	}
+}
+
+// ask reads what fletch prints as JSON.
+func ask(ts *testscript.TestScript, answer any, args ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "fletch"), "job", "list", "--json", "--limit", "1")
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "fletch"), args...)
 	cmd.Env = []string{"XDG_STATE_HOME=" + ts.Getenv("XDG_STATE_HOME"), "HOME=" + ts.MkAbs(".")}
 	out, err := cmd.Output()
 	ts.Check(err)
-	var jobs []struct{ ID string }
-	ts.Check(json.Unmarshal(out, &jobs))
-	ts.Setenv(args[0], jobs[0].ID)
-	ts.Setenv(args[0]+"_SHORT", jobs[0].ID[:len(jobs[0].ID)-2])
+	ts.Check(json.Unmarshal(out, answer))
 }
 
 // interruptFletch is the command
