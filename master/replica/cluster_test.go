@@ -127,6 +127,18 @@ func start(f func(context.Context) error) (stop func() error) {
 	})
 }
 
+// receive waits for a channel.
+func receive[T any](t testing.TB, from <-chan T) T {
+	t.Helper()
+	select {
+	case x := <-from:
+		return x
+	case <-time.After(patience):
+		t.Fatal("nothing has come in time")
+		panic("unreachable")
+	}
+}
+
 func (c *cluster) stop(ids ...string) {
 	c.t.Helper()
 	var stops sync.WaitGroup

@@ -138,7 +138,7 @@ func TestNewerEntryStops(t *testing.T) {
 	entry := encodeEntry([]byte{})
 	entry[0] = entryVersion + 1
 	r.running().Apply(entry, 0)
-	<-r.stopped
+	receive(t, r.stopped)
 	if err := c.masters["m1"].stop(); err == nil || !strings.Contains(err.Error(), "newer version of fletch") {
 		t.Errorf("Run: %v", err)
 	}

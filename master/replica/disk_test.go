@@ -142,6 +142,43 @@ func (f *faulty) arm() {
 	f.armed = true
 }
 
+// After a write that failed nothing more is asked of a disk.
+func TestDiskFailsOnce(t *testing.T) {
+	log, err := openSmallLog(t, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	f := &faulty{store: log.store}
+	d := &disk{store: f, deadline: patience, failure: newFailure()}
+	entry := &raft.Log{Index: 1, Term: 1}
+	if err := d.StoreLog(entry); err != nil {
+		t.Fatal(err)
+	}
+	f.arm()
+	for range 3 {
+		if err := d.StoreLog(&raft.Log{Index: 2, Term: 1}); err == nil || !strings.Contains(err.Error(), "input/output error") {
+			t.Errorf("StoreLog: %v", err)
+		}
+	}
+	if f.writes != 1 {
+		t.Errorf("%d writes were tried", f.writes)
+	}
+	if err := d.Set([]byte("key"), nil); err == nil {
+		t.Error("Set works on a disk that has failed")
+	}
+	returned := false
+	var work sync.WaitGroup
+	work.Go(func() {
+		_ = d.GetLog(1, entry)
+		returned = true
+	})
+	work.Wait()
+	if returned {
+		t.Error("GetLog gives raft an error at which it panics")
+	}
+}
+
 // A disk that hangs or fails ends Run within the deadline, on a leader and on a follower; no write is tried again, and
 // the others go on.
 func TestFaultyDisk(t *testing.T) {
@@ -183,7 +220,7 @@ func TestFaultyDisk(t *testing.T) {
 			} else {
 				c.must(submitOf("during", 1))
 			}
-			err := <-ended
+			err := receive(t, ended)
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("Run took %s to end", took)
 			}

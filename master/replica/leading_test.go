@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"fletch/master/state"
 )
@@ -45,24 +44,14 @@ func TestLeading(t *testing.T) {
 	for _, m := range c.masters {
 		stops = append(stops, lead(m))
 	}
-	next := func() turn {
-		t.Helper()
-		select {
-		case x := <-turns:
-			return x
-		case <-time.After(patience):
-			t.Fatal("nobody leads")
-			return turn{}
-		}
-	}
-	first := next()
+	first := receive(t, turns)
 	c.must(submitOf("before", 1))
 	last := first
 	for range 5 {
 		if err := c.masters[last.id].replica.Transfer(c.context()); err != nil {
 			t.Fatal(err)
 		}
-		x := next()
+		x := receive(t, turns)
 		if x.term <= last.term || x.id == last.id {
 			t.Fatalf("%+v follows %+v", x, last)
 		}
@@ -98,7 +87,7 @@ func TestLeadingEndsWithRun(t *testing.T) {
 			return ctx.Err()
 		})
 	})
-	<-began
+	receive(t, began)
 	c.stop("m1")
 	if err := stop(); err != nil {
 		t.Errorf("Leading: %v", err)
