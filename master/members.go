@@ -59,7 +59,9 @@ func (s *clusterServer) changeMembers(ctx context.Context, audit state.Audit, ch
 	if _, err := l.apply(ctx, audit); err != nil {
 		return nil, err
 	}
-	if err := change(); err != nil {
+	if err := change(); undecided(err) {
+		return nil, s.notLeader() // the client asks the next leader, and a change that is made already is made again
+	} else if err != nil {
 		return nil, err
 	}
 	s.quorums.known.Clear()
