@@ -94,7 +94,6 @@ func BenchmarkMemory(b *testing.B) {
 		if _, err := m.Apply(Plan{Job: "wordcount-7f3a", Tasks: plans}); err != nil {
 			b.Fatal(err)
 		}
-		splits, decoded, plans = nil, nil, nil
 		for i := range tasks {
 			id := AttemptID{Job: string([]byte("wordcount-7f3a")), Task: i, Term: 1, Number: uint64(i)}
 			result := fittingResult(m.Job(id.Job), id, nil)
