@@ -52,10 +52,9 @@ type exchangeLayout struct {
 	partitions [][]extent
 }
 
-// appendTo appends the index, which will stand at offset of the file, and the footer.
-func (l *layout) appendTo(dst []byte, offset int64) []byte {
-	start := len(dst)
-	dst = appendString(dst, l.attempt)
+// encode returns the index, which will stand at offset of the file, and the footer.
+func (l *layout) encode(offset int64) []byte {
+	dst := appendString(nil, l.attempt)
 	dst = binary.AppendUvarint(dst, uint64(len(l.exchanges)))
 	for _, e := range l.exchanges {
 		dst = binary.AppendUvarint(dst, uint64(e.exchange))
@@ -68,7 +67,7 @@ func (l *layout) appendTo(dst []byte, offset int64) []byte {
 			}
 		}
 	}
-	return footer{offset: offset, length: int64(len(dst) - start), crc: checksum(dst[start:])}.appendTo(dst)
+	return footer{offset: offset, length: int64(len(dst)), crc: checksum(dst)}.appendTo(dst)
 }
 
 // appendShape appends all but the offset.

@@ -30,7 +30,7 @@ func TestIndexRoundTrip(t *testing.T) {
 			}
 			x.exchanges = append(x.exchanges, e)
 		}
-		b := x.appendTo(nil, offset)
+		b := x.encode(offset)
 		f, err := parseFooter(b[len(b)-footerBytes:], offset+int64(len(b)))
 		if err != nil {
 			t.Fatal(err)
@@ -62,10 +62,10 @@ func FuzzIndex(f *testing.F) {
 	x := layout{attempt: "a", exchanges: []exchangeLayout{{exchange: 1, partitions: [][]extent{
 		nil, {{offset: 0, rows: 3, frames: []uint32{64, 128}}, {offset: 400, rows: 1, frames: []uint32{64}}},
 	}}}}
-	f.Add(x.appendTo(nil, 1000))
+	f.Add(x.encode(1000))
 	beyond := layout{exchanges: []exchangeLayout{{partitions: [][]extent{{{offset: 960, rows: 1, frames: []uint32{64}}}}}}}
 	for _, x := range []layout{x, beyond} {
-		b := x.appendTo(nil, 1000)
+		b := x.encode(1000)
 		f.Add(b[:len(b)-footerBytes])
 	}
 	f.Add([]byte{})

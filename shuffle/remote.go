@@ -2,6 +2,7 @@ package shuffle
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -46,14 +47,14 @@ type outcome struct {
 
 // newRemote returns the streams of those producers that other workers have, or nil if there are none.
 func newRemote(c *coro.Coroutine, s *Store, producers []Producer, exchange, lo, hi int) *remote {
-	var r *remote
+	if !slices.ContainsFunc(producers, func(p Producer) bool { return p.Worker != "" }) {
+		return nil
+	}
+	r := &remote{c: c, store: s, of: map[string]int{}}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, p := range producers {
 		if p.Worker == "" {
 			continue
-		}
-		if r == nil {
-			r = &remote{c: c, store: s, of: map[string]int{}}
-			r.ctx, r.cancel = context.WithCancel(context.Background())
 		}
 		i, ok := r.of[p.Worker]
 		if !ok {
@@ -63,9 +64,7 @@ func newRemote(c *coro.Coroutine, s *Store, producers []Producer, exchange, lo, 
 		}
 		r.streams[i].attempts = append(r.streams[i].attempts, p.Attempt)
 	}
-	if r != nil {
-		r.chunk = min(max(readerAheadBytes/int64(2*len(r.streams)), minChunkBytes), maxChunkBytes)
-	}
+	r.chunk = min(max(readerAheadBytes/int64(2*len(r.streams)), minChunkBytes), maxChunkBytes)
 	return r
 }
 

@@ -69,8 +69,11 @@ func TestStretches(t *testing.T) {
 		}
 	}
 	response, err := b.server.Client().Head(b.server.URL + allBlocks)
-	if err != nil || response.ContentLength != int64(len(whole)) {
-		t.Errorf("HEAD gives %+v, error %v", response, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Body.Close(); response.ContentLength != int64(len(whole)) {
+		t.Errorf("HEAD gives a length of %d, want %d", response.ContentLength, len(whole))
 	}
 }
 
