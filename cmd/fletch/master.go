@@ -51,8 +51,8 @@ func (s *masterSettings) section() config.Section {
 func masterCommand() *cli.Command {
 	var s masterSettings
 	return command(&cli.Command{
-		Name: "master", Usage: "be a master, or list, add and remove masters",
-		Subcommands: []*cli.Command{masterListCommand(), masterAddCommand(), masterRemoveCommand()},
+		Name: "master", Usage: "be a master, or look after the masters",
+		Subcommands: []*cli.Command{masterListCommand(), masterAddCommand(), masterRemoveCommand(), masterAuditCommand()},
 		Description: `A master keeps the jobs' state together with the others, and one of them leads. The masters
 that a cluster begins with are all started with the same --peers. One that joins later is
 started with --join instead.
