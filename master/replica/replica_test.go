@@ -75,25 +75,33 @@ func TestApplyLargePlan(t *testing.T) {
 
 func TestFollowersNameTheLeader(t *testing.T) {
 	c := newCluster(t, 3)
-	leader := c.leader()
-	for _, m := range c.followers() {
-		for what, err := range map[string]error{
-			"Apply":  m.replica.Apply(c.context(), submitOf("late", 1))[0].Err,
-			"Verify": m.replica.Verify(c.context()),
-			"Add":    m.replica.Add(c.context(), Server{ID: "m9", Address: "127.0.0.1:1", Voter: true}),
-			"Remove": m.replica.Remove(c.context(), "m1"),
-		} {
-			var notLeader *NotLeaderError
-			if !errors.As(err, &notLeader) || notLeader.Leader != leader.Address {
-				t.Errorf("%s: %v, want the leader's address %s", what, err, leader.Address)
+	for {
+		leader := c.leader()
+		term := leader.replica.Term()
+		var wrong []string
+		for _, m := range c.followers() {
+			for what, err := range map[string]error{
+				"Apply":  m.replica.Apply(c.context(), submitOf("late", 1))[0].Err,
+				"Verify": m.replica.Verify(c.context()),
+				"Add":    m.replica.Add(c.context(), Server{ID: "m9", Address: "127.0.0.1:1", Voter: true}),
+				"Remove": m.replica.Remove(c.context(), "m1"),
+			} {
+				var notLeader *NotLeaderError
+				if !errors.As(err, &notLeader) || notLeader.Leader != leader.Address {
+					wrong = append(wrong, fmt.Sprintf("%s: %v, want the leader's address %s", what, err, leader.Address))
+				}
+			}
+			if s, ok := m.replica.Leader(); !ok || s.ID != leader.ID || s.Address != leader.Address || m.replica.Term() != term {
+				wrong = append(wrong, fmt.Sprintf("%s takes %+v for the leader, in term %d", m.ID, s, m.replica.Term()))
 			}
 		}
-		if s, ok := m.replica.Leader(); !ok || s.ID != leader.ID || s.Address != leader.Address {
-			t.Errorf("%s takes %+v for the leader", m.ID, s)
+		if c.leader().replica.Term() != term {
+			continue // a new leader was elected meanwhile
 		}
-		if m.replica.Term() != leader.replica.Term() {
-			t.Errorf("%s is in term %d, the leader in %d", m.ID, m.replica.Term(), leader.replica.Term())
+		for _, w := range wrong {
+			t.Error(w)
 		}
+		return
 	}
 }
 
