@@ -62,7 +62,7 @@ func runFakeExecutor() error {
 			if x.deaf.Load() {
 				select {}
 			}
-			return nil //nolint:nilerr // the agent wants it to end
+			return nil
 		}
 		x.obey(m)
 	}
@@ -116,8 +116,6 @@ func (x *fakeExecutor) attempt(m *api.StartAttempt, stop chan struct{}) {
 	x.send(&api.ExecutorMessage{Message: &api.ExecutorMessage_Ended{Ended: e}})
 }
 
-var hoard [][]byte
-
 // perform does what a script says.
 func (x *fakeExecutor) perform(attempt, script string, stop <-chan struct{}) error {
 	word, rest, _ := strings.Cut(script, " ")
@@ -155,14 +153,11 @@ func (x *fakeExecutor) perform(attempt, script string, stop <-chan struct{}) err
 		}
 	case "deaf":
 		x.deaf.Store(true)
-	case "hoard": // so many MiB
-		for range n {
-			b := make([]byte, 1<<20)
-			for i := 0; i < len(b); i += 4096 {
-				b[i] = 1
-			}
-			hoard = append(hoard, b)
+	case "hoard": // so many MiB, not of the heap, as that grows with what watches it
+		if _, err := unix.Mmap(-1, 0, n<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_POPULATE); err != nil {
+			return err
 		}
+		fmt.Println("hoarded", n)
 		<-stop
 	case "print":
 		fmt.Println(rest)

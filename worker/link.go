@@ -53,7 +53,7 @@ func (l *link) run(ctx context.Context) error {
 			wait, known = firstBackoff, true
 		}
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // its end is no failure
 		}
 		if fault.ClassOf(err) == fault.Permanent && !known {
 			return fmt.Errorf("master %s refuses this worker: %w", address, err)

@@ -169,7 +169,7 @@ func (j *jobOutputs) releaseLocked(attempt string) error {
 	}
 	delete(j.mu.reserved, attempt)
 	j.all.give(m.bytes)
-	// The executor may have it open still.
+	// The executor may have it open still; the registry does the same with what is committed.
 	return errors.Join(m.file.Truncate(0), m.file.Close())
 }
 
@@ -195,12 +195,10 @@ func (j *jobOutputs) dropLocked(attempt string) error {
 		return nil
 	}
 	delete(j.mu.committed, attempt)
-	var err error
 	if m.file != nil {
 		j.all.give(m.bytes)
-		err = m.file.Truncate(0) // executors may have it open still
 	}
-	return errors.Join(err, j.all.registry.Drop(j.job, attempt))
+	return j.all.registry.Drop(j.job, attempt)
 }
 
 // sweep deletes files that are no outputs: what an executor has left that died. No executor of the job may run.

@@ -44,6 +44,11 @@ func TestOutputs(t *testing.T) {
 		left, err := filepath.Glob(filepath.Join(b.worker.dir.work(), "words.*", "*"))
 		return bytes == 0 && files == 0 && err == nil && len(left) == 0
 	}, func() string { return "" })
+	for _, name := range openFiles(t) {
+		if strings.Contains(name, "memfd:") {
+			t.Errorf("%s is open still", name)
+		}
+	}
 	s.start("words", "words_6", 3)
 	want(t, s.end("words_6"), fault.User, "not found")
 }
@@ -66,8 +71,15 @@ func TestReserve(t *testing.T) {
 		return f
 	}
 	a := granted("a", 60)
-	if a == nil || granted("b", 41) != nil || granted("b", -1) != nil || granted("b", 40) == nil || granted("c", 1) != nil {
+	if a == nil || granted("b", 41) != nil || granted("b", -1) != nil {
 		t.Error("the budget of 100 bytes is not kept")
+	}
+	b := granted("b", 40)
+	if b == nil || granted("c", 1) != nil {
+		t.Error("the budget of 100 bytes is not kept")
+	}
+	if _, err := b.WriteString("half of it"); err != nil {
+		t.Error(err)
 	}
 	if _, err := j.reserve("a", 0); err == nil {
 		t.Error("one attempt has reserved twice")
@@ -93,8 +105,10 @@ func TestReserve(t *testing.T) {
 	if err := j.end(); err != nil {
 		t.Error(err)
 	}
-	if info, err := a.Stat(); err != nil || info.Size() != 0 {
-		t.Errorf("%v, %v: the memory is not freed", info.Size(), err)
+	for _, f := range []*os.File{a, b} {
+		if info, err := f.Stat(); err != nil || info.Size() != 0 {
+			t.Errorf("%s, %v: the memory is not freed", f.Name(), err)
+		}
 	}
 	if o.mu.bytes != 0 || o.mu.files != 0 {
 		t.Errorf("%d bytes in %d files are left", o.mu.bytes, o.mu.files)
