@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"fletch/internal/machine"
 )
 
 // Config says how jobs run. A field that is zero takes its default.
@@ -172,7 +174,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Parallelism = runtime.GOMAXPROCS(0)
 	}
 	if c.MemoryBytes == 0 {
-		c.MemoryBytes = max(machineMemory()/2, minMemory)
+		c.MemoryBytes = max(machine.Memory()/2, minMemory)
 	}
 	if c.MaxLineBytes == 0 {
 		c.MaxLineBytes = 16 << 20

@@ -17,6 +17,7 @@ import (
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/internal/machine"
 	"fletch/master/schedule"
 	"fletch/master/state"
 	"fletch/report"
@@ -132,7 +133,7 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	board.Put(schedule.Worker{ID: "local", Slots: slots})
 	l := &loop{
 		prepared: p, machine: state.New(), board: board, outputs: outputs, scheduler: scheduler, watch: watch, started: started,
-		startedCPU: cpuTime(),
+		startedCPU: machine.CPUTime(),
 		attempts: &attempt.Job{
 			Program: p.job.Program(), Stages: p.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),
 			TableBytes: p.config.MemoryBytes / int64(4*slots), MaxLineBytes: p.config.MaxLineBytes,

@@ -3,6 +3,7 @@ package local
 import (
 	"time"
 
+	"fletch/internal/machine"
 	"fletch/master/state"
 	"fletch/master/view"
 	"fletch/report"
@@ -20,6 +21,6 @@ func (l *loop) view() report.Job {
 	}
 	out := view.Job(job, running, time.Now())
 	out.Parallelism, out.Seconds = l.config.Parallelism, time.Since(l.started).Seconds()
-	out.CPUSeconds, out.PeakMemoryBytes = (cpuTime() - l.startedCPU).Seconds(), peakMemory()
+	out.CPUSeconds, out.PeakMemoryBytes = (machine.CPUTime() - l.startedCPU).Seconds(), machine.PeakMemory()
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"fletch/internal/machine"
 	"fletch/plugins"
 )
 
@@ -106,7 +107,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Slots = slotsPerCore * c.Parallelism
 	}
 	if c.MemoryBytes == 0 {
-		c.MemoryBytes = max(machineMemory()/2, leastMemory)
+		c.MemoryBytes = max(machine.Memory()/2, leastMemory)
 	}
 	if c.StuckAfter == 0 {
 		c.StuckAfter = 10 * time.Minute

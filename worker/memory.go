@@ -6,6 +6,7 @@ import (
 
 	"fletch/api"
 	"fletch/fault"
+	"fletch/internal/machine"
 )
 
 // blockShare is the part of the memory that is for outputs.
@@ -56,7 +57,7 @@ func (a *agent) residentBytes() int64 {
 // share was lowered gets time to adapt, unless there is far too little.
 func (a *agent) checkMemory(now time.Time) {
 	for c := range a.children {
-		c.resident = residentBytes(c.process.pid())
+		c.resident = machine.Resident(c.process.pid())
 	}
 	total := a.residentBytes()
 	if total <= a.config.MemoryBytes {

@@ -16,7 +16,7 @@ import (
 	"fletch/client"
 	"fletch/cmd/fletch/cluster"
 	"fletch/cmd/fletch/config"
-	"fletch/cmd/fletch/machine"
+	"fletch/internal/machine"
 )
 
 func clusterCommand() *cli.Command {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"fletch/cmd/fletch/machine"
+	"fletch/internal/machine"
 	"fletch/plugins"
 	"fletch/plugins/build"
 	"fletch/plugins/source"
