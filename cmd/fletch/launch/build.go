@@ -4,14 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
-	"golang.org/x/sys/unix"
-
+	"fletch/cmd/fletch/flock"
 	"fletch/plugins/source"
 )
 
@@ -48,7 +45,7 @@ func build(ctx context.Context, name string) (p program, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return p, fmt.Errorf("make a directory for the built job: %w", err)
 	}
-	if p.lock, err = lock(ctx, filepath.Join(dir, "lock")); err != nil {
+	if p.lock, err = flock.Take(ctx, filepath.Join(dir, "lock")); err != nil {
 		return p, err
 	}
 	p.name = filepath.Base(s.Dir)
@@ -73,29 +70,4 @@ func (p program) release() error {
 		return nil
 	}
 	return p.lock.Close()
-}
-
-// lockPoll is how often a lock is tried that another process has; it has it for the length of a build.
-const lockPoll = 20 * time.Millisecond
-
-// lock opens and locks a file. The lock ends with this process.
-func lock(ctx context.Context, path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
-		case <-time.After(lockPoll):
-		}
-	}
 }
