@@ -270,21 +270,28 @@ func lines(t *testing.T, output string) (n int) {
 
 var errTest = errors.New("the test wants this attempt to fail")
 
-// introduce sends a Hello to the leader and returns why it is refused.
-func (c *cluster) introduce(hello *api.Hello) error {
+// connect opens a worker's stream to the leader.
+func (c *cluster) connect() (stream api.Workers_ConnectClient, end func()) {
 	c.t.Helper()
 	connection, err := grpc.NewClient("passthrough:///"+c.leader().config.Listen, api.DialOptions()...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer connection.Close()
-	stream, err := api.NewWorkersClient(connection).Connect(c.t.Context())
+	stream, err = api.NewWorkersClient(connection).Connect(c.t.Context())
 	if err != nil {
-		return err
+		c.t.Fatal(err)
 	}
+	return stream, func() { connection.Close() }
+}
+
+// introduce sends a Hello to the leader and returns why it is refused.
+func (c *cluster) introduce(hello *api.Hello) error {
+	c.t.Helper()
+	stream, end := c.connect()
+	defer end()
 	if err := stream.Send(&api.WorkerMessage{Message: &api.WorkerMessage_Hello{Hello: hello}}); err != nil {
 		return err
 	}
-	_, err = stream.Recv()
+	_, err := stream.Recv()
 	return err
 }

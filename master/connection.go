@@ -37,6 +37,8 @@ func (s *workersServer) Connect(stream api.Workers_ConnectServer) error {
 	late := time.AfterFunc(helloWait, func() { cancel(errors.New("the worker did not introduce itself")) })
 	defer late.Stop()
 	go func() { cancel(l.receive(ctx, stream, c, late)) }()
+	beats := time.NewTicker(heartbeat)
+	defer beats.Stop()
 	for {
 		select {
 		case <-c.out.ready:
@@ -44,6 +46,10 @@ func (s *workersServer) Connect(stream api.Workers_ConnectServer) error {
 				if err := stream.Send(m); err != nil {
 					cancel(err)
 				}
+			}
+		case <-beats.C: // so that the worker knows that this master is there, however long there is nothing to order
+			if err := stream.Send(&api.MasterMessage{}); err != nil {
+				cancel(err)
 			}
 		case <-ctx.Done():
 			why := context.Cause(ctx)

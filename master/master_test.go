@@ -202,3 +202,21 @@ func TestForeignWorkerIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestIdleWorkersHearOfTheirLeader checks that a worker without orders is not left in silence.
+func TestIdleWorkersHearOfTheirLeader(t *testing.T) {
+	c := newCluster(t, 1)
+	stream, end := c.connect()
+	defer end()
+	if err := stream.Send(&api.WorkerMessage{Message: &api.WorkerMessage_Hello{Hello: &api.Hello{
+		Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1:1",
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a welcome", "a heartbeat"} {
+		m, err := stream.Recv()
+		if err != nil || (m.GetWelcome() != nil) != (want == "a welcome") {
+			t.Fatalf("want %s: %v, %v", want, m, err)
+		}
+	}
+}
