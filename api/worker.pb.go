@@ -289,6 +289,7 @@ func (x *Heartbeat) GetResidentBytes() int64 {
 	return 0
 }
 
+// MasterMessage is an order. One without content says that the leader is there.
 type MasterMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
