@@ -60,17 +60,17 @@ func undecided(err error) bool {
 }
 
 // apply applies a command for a caller outside of the loop.
-func (l *leader) apply(ctx context.Context, c state.Command) (replica.Outcome, error) {
-	result := make(chan replica.Outcome, 1)
-	if err := l.do(ctx, func() { l.propose(c, func(o replica.Outcome) { result <- o }) }); err != nil {
-		return replica.Outcome{}, err
+func (l *leader) apply(ctx context.Context, c state.Command) error {
+	result := make(chan error, 1)
+	if err := l.do(ctx, func() { l.propose(c, func(o replica.Outcome) { result <- o.Err }) }); err != nil {
+		return err
 	}
 	select {
-	case o := <-result:
-		return o, o.Err
+	case err := <-result:
+		return err
 	case <-l.ctx.Done():
-		return replica.Outcome{}, l.notLeader()
+		return l.notLeader()
 	case <-ctx.Done():
-		return replica.Outcome{}, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 }

@@ -22,7 +22,7 @@ type leader struct {
 	// calls are functions for the loop to run; unbuffered, closed by no one.
 	calls chan func()
 
-	number  uint64 // of the next attempt
+	number  uint64          // of the next attempt
 	board   *schedule.Board // the workers and what they run, as below
 	workers map[string]*worker
 	running map[state.AttemptID]*attempt
@@ -42,8 +42,7 @@ type attempt struct {
 // job is what the loop knows of a job besides its state.
 type job struct {
 	state     *state.Job
-	paying    bool // its duty is being done
-	ended     bool
+	paying    bool               // its duty is being done
 	producers map[int]*producers // by stage
 	submitted time.Time          // by this process's clock, or when the term began
 }
@@ -74,12 +73,10 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	m.metrics.leads.Set(0)
 	m.metrics.workers.Set(0)
 	m.metrics.running.Set(0)
-	if e := l.work.Wait(); err == nil || errors.Is(err, context.Canceled) {
-		err = e
-	}
-	m.config.Log.Info("no longer leading", "term", term, "error", err)
-	if ctx.Err() != nil {
-		return nil // the end of the term is no failure of the master
+	err = errors.Join(err, l.work.Wait())
+	m.config.Log.Info("no longer leading", "term", term)
+	if ended := ctx.Err() != nil; ended { // which is no failure of the master
+		return nil
 	}
 	return err
 }

@@ -56,7 +56,7 @@ func (s *clusterServer) changeMembers(ctx context.Context, audit state.Audit, ch
 		return nil, err
 	}
 	audit.At = time.Now()
-	if _, err := l.apply(ctx, audit); err != nil {
+	if err := l.apply(ctx, audit); err != nil {
 		return nil, err
 	}
 	if err := change(); undecided(err) {

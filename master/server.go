@@ -162,7 +162,7 @@ func (s *clusterServer) CancelJob(ctx context.Context, r *api.CancelJobRequest) 
 	if err != nil {
 		return nil, err
 	}
-	_, err = l.apply(ctx, state.Cancel{Job: r.GetId(), Reason: "cancelled by " + r.GetUser(), User: userOf(ctx, r.GetUser()), At: time.Now()})
+	err = l.apply(ctx, state.Cancel{Job: r.GetId(), Reason: "cancelled by " + r.GetUser(), User: userOf(ctx, r.GetUser()), At: time.Now()})
 	if errors.Is(err, state.ErrNoJob) {
 		err = &api.NotFound{What: "job " + r.GetId()}
 	}

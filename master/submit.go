@@ -58,13 +58,12 @@ func (l *leader) submit(ctx context.Context, r *api.SubmitRequest) error {
 		return err
 	}
 	settings := r.GetSettings()
-	_, err = l.apply(ctx, state.Submit{
+	return l.apply(ctx, state.Submit{
 		ID: r.GetId(), Graph: graph, Splits: splits, Plugin: r.GetPlugin(), Args: r.GetArgs(), User: userOf(ctx, r.GetUser()), At: time.Now(),
 		Settings: state.Settings{
 			Partitions: int(settings.GetPartitions()), MaxLineBytes: settings.GetMaxLineBytes(), MaxUser: int(settings.GetMaxUser()),
 		},
 	})
-	return err
 }
 
 // submitted tells whether the same job has been submitted before, as its sender may not have heard of it. The inputs are

@@ -5,6 +5,7 @@ package fakeworker
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +54,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		address := w.Masters[i%len(w.Masters)]
 		err := w.connect(ctx, address, &attempts)
 		if notLeader, ok := errors.AsType[*api.NotLeader](err); ok && notLeader.Leader != "" {
-			err = w.connect(ctx, notLeader.Leader, &attempts)
+			i = max(slices.Index(w.Masters, notLeader.Leader), 0) - 1
 		}
 		select {
 		case <-ctx.Done():
