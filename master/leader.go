@@ -75,10 +75,12 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	m.metrics.running.Set(0)
 	err = errors.Join(err, l.work.Wait())
 	m.config.Log.Info("no longer leading", "term", term)
-	if ended := ctx.Err() != nil; ended { // which is no failure of the master
+	select {
+	case <-ctx.Done(): // which is no failure of the master
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // loop owns the leader.
