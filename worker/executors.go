@@ -47,7 +47,7 @@ type executorServer struct {
 func newExecutorServer(c *child, socks *sockets, host executorHost) *executorServer {
 	s := &executorServer{
 		child: c, socks: socks, host: host, listener: newOneConn(socks.messages),
-		server: grpc.NewServer(append(api.ServerOptions(),
+		server: grpc.NewServer(append(api.ServerOptions(), grpc.WaitForHandlers(true),
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTime}))...),
 	}
 	api.RegisterExecutorsServer(s.server, s)
@@ -62,7 +62,7 @@ func (s *executorServer) serve() error {
 	return err
 }
 
-// stop ends all calls and waits for their handlers.
+// stop ends all calls and waits for their handlers: what they have taken for an attempt is there to be given back then.
 func (s *executorServer) stop() {
 	s.server.Stop()
 	s.receivers.Wait()
