@@ -49,6 +49,13 @@ func newMeter(a *agent) *meter {
 	return m
 }
 
+// sends says where to ask how many bytes of blocks other workers were sent.
+func (m *meter) sends(bytes func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: "fletch_worker_block_bytes_sent_total", Help: "Shuffle blocks that were sent to other workers."},
+		func() float64 { return float64(bytes()) }))
+}
+
 // conclude counts the end of an attempt.
 func (m *meter) conclude(e *api.AttemptEnded) {
 	outcome := "succeeded"

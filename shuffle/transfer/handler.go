@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"fletch/shuffle"
 )
@@ -13,6 +14,7 @@ import (
 type Handler struct {
 	registry *Registry
 	mux      http.ServeMux
+	sent     atomic.Int64
 }
 
 // NewHandler returns a Handler.
@@ -31,6 +33,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.mux.ServeHTTP(w, r)
 }
+
+// SentBytes returns how much of the outputs has been sent, whole answers alone.
+func (h *Handler) SentBytes() int64 { return h.sent.Load() }
 
 // blocks answers a query with its stretch of the stream.
 func (h *Handler) blocks(w http.ResponseWriter, r *http.Request) {
@@ -55,6 +60,7 @@ func (h *Handler) blocks(w http.ResponseWriter, r *http.Request) {
 	if err := blocks.send(r.Context(), w, q.Offset, end); err != nil {
 		panic(http.ErrAbortHandler) // the reader sees a transfer that breaks off, and asks again
 	}
+	h.sent.Add(end - q.Offset)
 }
 
 // verify reads the blocks of a query where they stand. The answer is empty if they are as they were written.
