@@ -60,6 +60,7 @@ type waits struct {
 	fetch   time.Duration // of a plugin, until it is here
 	poll    time.Duration // between two looks at the executors' memory
 	shrink  time.Duration // of an executor, until it has got used to a smaller share
+	send    time.Duration // of a reader of a log, until it has taken a piece
 	backoff time.Duration // the longest between two attempts to reach a master
 }
 
@@ -72,6 +73,7 @@ var defaultWaits = waits{
 	fetch:   2 * time.Minute,
 	poll:    100 * time.Millisecond,
 	shrink:  5 * time.Second,
+	send:    30 * time.Second,
 	backoff: time.Second,
 }
 

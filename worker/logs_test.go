@@ -3,7 +3,10 @@ package worker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -155,6 +158,44 @@ func TestFollowEnds(t *testing.T) {
 		t.Error("it has come to an end")
 	}
 	if err := j.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLogNotRead asks for a long log and takes none of it. The worker gives up, and lets go of the file.
+func TestLogNotRead(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.waits.send = 50 * time.Millisecond })
+	log, err := b.worker.logs.open("words")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range logBytes / logTextBytes {
+		log.add("INFO", strings.Repeat("x", logTextBytes-1000))
+	}
+	conn, err := net.Dial("tcp", b.worker.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(conn, "GET /v1/jobs/words/logs?follow=1 HTTP/1.1\r\nHost: worker\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, make([]byte, len("HTTP/1.1 200"))); err != nil {
+		t.Fatal(err)
+	}
+	writersAlone := func() bool {
+		open := 0
+		for _, name := range openFiles(t) {
+			if name == log.path {
+				open++
+			}
+		}
+		return open == 1
+	}
+	eventually(t, "it gives up", writersAlone, func() string { return strings.Join(openFiles(t), " ") })
+	if err := errors.Join(conn.Close(), log.end()); err != nil {
 		t.Error(err)
 	}
 }
