@@ -108,7 +108,9 @@ func (l *logs) pruneLocked() error {
 	var errs []error
 	for _, j := range ended[:surplus] {
 		delete(l.mu.jobs, byLog[j])
-		errs = append(errs, os.Remove(j.path))
+		if err := os.Remove(j.path); !errors.Is(err, os.ErrNotExist) { // somebody else may have made room
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

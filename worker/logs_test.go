@@ -125,6 +125,9 @@ func TestLogsKept(t *testing.T) {
 	if !has(l, "long") || !has(l, "job-1") || !has(l, "job-99") {
 		t.Error("logs went with the restart")
 	}
+	if err := os.Remove(l.get("long").path); err != nil { // as somebody may do by hand
+		t.Fatal(err)
+	}
 	j, err := l.open("new")
 	if err != nil {
 		t.Fatal(err)
