@@ -33,7 +33,8 @@ type child struct {
 	job      *job      // nil while it is a spare
 	loaded   bool      // it has loaded its job
 	loadBy   time.Time // the deadline of that; zero before it was told to
-	limit    int64     // the memory that it was told to use at the most
+	granted  int64     // the memory that it was told to use at the most when it loaded its job
+	limit    int64     // the same at present
 	lowered  time.Time // when limit was made less
 	resident int64     // bytes, at the last look
 	verdict  *verdict  // why the loop has killed it; nil if it has not

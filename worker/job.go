@@ -147,6 +147,7 @@ func (a *agent) employ(j *job, path string) {
 	c.outputs.Store(j.outputs)
 	c.printed.attach(j.log)
 	c.limit = a.shareBytes()
+	c.granted = c.limit
 	c.loadBy = time.Now().Add(a.config.waits.load)
 	o := j.order
 	c.say(&api.AgentMessage{Message: &api.AgentMessage_Load{Load: &api.Load{

@@ -84,5 +84,9 @@ func (a *agent) checkMemory(now time.Time) {
 	what := fmt.Sprintf("the job used %d MiB on this worker, more than its share of %d MiB: let its functions keep less in memory (%s), "+
 		"or give the worker more with --memory, or run fewer jobs at once",
 		worst.resident>>20, worst.limit>>20, some(worst.job.operators(stages)))
-	a.condemn(worst, &verdict{what: what, class: fault.User})
+	class := fault.User
+	if worst.limit < worst.granted { // it may have fitted when it began; the job's next executor begins with what there is now
+		class = fault.Retryable
+	}
+	a.condemn(worst, &verdict{what: what, class: class})
 }
