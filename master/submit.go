@@ -38,6 +38,9 @@ func (l *leader) submit(ctx context.Context, r *api.SubmitRequest) error {
 	if err != nil {
 		return fault.As(fault.Permanent, err)
 	}
+	if err := graph.Validate(); err != nil {
+		return fault.As(fault.Permanent, err)
+	}
 	if known, err := l.submitted(r, graph); known || err != nil {
 		return err
 	}
