@@ -2,6 +2,8 @@ package client
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"context"
 	"errors"
 	"fmt"
@@ -180,12 +182,13 @@ func TestPutPlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 	cl := c.client(t, soon, 0)
-	sha, err := cl.PutPlugin(t.Context(), path)
-	if err != nil || !bytes.Equal(c.mu.plugins[sha], data) {
+	sum := sha256.Sum256(data)
+	sha := hex.EncodeToString(sum[:])
+	if err := cl.PutPlugin(t.Context(), path, sha); err != nil || !bytes.Equal(c.mu.plugins[sha], data) {
 		t.Fatalf("%s with %d bytes, %v", sha, len(c.mu.plugins[sha]), err)
 	}
 	calls := c.masters[1].calls
-	if _, err := cl.PutPlugin(t.Context(), path); err != nil || c.masters[1].calls != calls+1 {
+	if err := cl.PutPlugin(t.Context(), path, sha); err != nil || c.masters[1].calls != calls+1 {
 		t.Fatalf("%v: %d calls for a plugin that the cluster has", err, c.masters[1].calls-calls)
 	}
 }

@@ -142,14 +142,8 @@ func (c *cluster) plugin(client api.ClusterClient) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	chunk := &api.PluginChunk{Sha256: name, Size: int64(len(data))}
-	for len(data) > 0 {
-		n := min(len(data), chunkBytes)
-		chunk.Data, data = data[:n], data[n:]
-		if err := stream.Send(chunk); err != nil {
-			break // the master has it already, or CloseAndRecv says why not
-		}
-		chunk = &api.PluginChunk{}
+	if err := api.SendPlugin(name, int64(len(data)), bytes.NewReader(data), stream.Send); err != nil {
+		return "", err
 	}
 	_, err = stream.CloseAndRecv()
 	return name, err

@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"fletch/master/replica"
@@ -21,7 +22,8 @@ type proposal struct {
 	then    func(replica.Outcome) // on the loop
 }
 
-// propose has a command applied; then runs on the loop with its outcome. Neither happens if the term ends before.
+// propose has a command applied; then runs on the loop with its outcome, once that is known. Neither happens if the term
+// ends before.
 func (l *leader) propose(c state.Command, then func(replica.Outcome)) {
 	l.queue = append(l.queue, proposal{c, then})
 }
@@ -41,19 +43,36 @@ func (l *leader) flush() {
 		began := time.Now()
 		outcomes := l.replica.Apply(l.ctx, commands...)
 		l.metrics.applied.Observe(time.Since(began).Seconds())
-		l.post(func() {
-			l.applying = false
-			for i, p := range batch {
-				if !undecided(outcomes[i].Err) {
-					p.then(outcomes[i])
-				}
+		if slices.ContainsFunc(outcomes, func(o replica.Outcome) bool { return undecided(o.Err) }) {
+			select {
+			case <-time.After(undecidedPause):
+			case <-l.ctx.Done():
 			}
-		})
+		}
+		l.post(func() { l.land(batch, outcomes) })
 		return nil
 	})
 }
 
-// undecided tells whether an error is of the end of the term: the next leader finds out what became of the command.
+// undecidedPause is the wait before a command is proposed again.
+const undecidedPause = 50 * time.Millisecond
+
+// land hands on what became of a batch. What is undecided is proposed again: where the term has not ended, as after a
+// transfer of leadership that came to nothing, somebody waits for it. Commands are idempotent.
+func (l *leader) land(batch []proposal, outcomes []replica.Outcome) {
+	l.applying = false
+	var again []proposal
+	for i, p := range batch {
+		if undecided(outcomes[i].Err) {
+			again = append(again, p)
+			continue
+		}
+		p.then(outcomes[i])
+	}
+	l.queue = append(again, l.queue...)
+}
+
+// undecided tells whether it is open what became of a command. Mostly the term is over: the next leader finds out.
 func undecided(err error) bool {
 	var notLeader *replica.NotLeaderError
 	return errors.As(err, &notLeader) || errors.Is(err, replica.ErrUnknown) || errors.Is(err, context.Canceled)

@@ -106,8 +106,11 @@ func (l *leader) register(ctx context.Context, c *connection) error {
 	registered := make(chan error, 1)
 	err := l.do(ctx, func() {
 		l.propose(state.Register{Worker: h.GetId(), Incarnation: h.GetIncarnation(), Address: h.GetAddress(), At: time.Now()}, func(o replica.Outcome) {
-			if o.Err == nil && ctx.Err() == nil {
+			if o.Err == nil {
 				l.connect(c)
+			}
+			if o.Err == nil && ctx.Err() != nil { // its stream has ended, but its epoch counts
+				l.disconnect(c, context.Cause(ctx))
 			}
 			registered <- o.Err
 		})

@@ -278,8 +278,11 @@ func (l *leader) lose(w *worker) {
 	l.config.Log.Warn("a worker is lost: its tasks run elsewhere", "worker", w.id, "gone", time.Since(w.gone).Round(time.Second))
 	l.propose(state.Lose{Worker: w.id, Epoch: w.epoch, At: time.Now()}, func(o replica.Outcome) {
 		w.losing = false
-		if o.Err != nil || w.connection != nil {
-			return // it has come back meanwhile
+		if o.Err != nil {
+			return // another incarnation of it has come meanwhile
+		}
+		if w.connection != nil { // it has come back, too late: what it does in the epoch that is over is refused
+			l.disconnect(w.connection, errLost)
 		}
 		for _, a := range w.running {
 			delete(l.running, a.id)

@@ -220,3 +220,85 @@ func TestIdleWorkersHearOfTheirLeader(t *testing.T) {
 		}
 	}
 }
+
+// TestPluginIsOnAQuorum checks that an acknowledged plugin is on the disks of a majority, and that masters get from each
+// other what they lack.
+func TestPluginIsOnAQuorum(t *testing.T) {
+	c := newCluster(t, 3)
+	down := c.masters[0]
+	if c.leader() == down {
+		down = c.masters[1]
+	}
+	down.stop()
+	leader := c.leader()
+	sum, err := c.plugin(c.client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holders := func() (n int) {
+		for _, m := range c.masters {
+			if _, err := os.Stat(filepath.Join(m.config.Dir, "plugins", sum)); err == nil {
+				n++
+			}
+		}
+		return n
+	}
+	if n := holders(); n != 2 {
+		t.Fatalf("%d masters have the plugin, want the two that are there", n)
+	}
+	c.start(down)
+	peer, err := leader.master.peers.cluster(down.config.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the master that was down gets the plugin from the others", func() bool {
+		stream, err := peer.GetPlugin(t.Context(), &api.GetPluginRequest{Sha256: sum})
+		if err != nil {
+			return false
+		}
+		chunk, err := stream.Recv()
+		return err == nil && chunk.GetSha256() == sum
+	})
+	if n := holders(); n != 3 {
+		t.Errorf("%d masters have the plugin, want 3", n)
+	}
+}
+
+// TestPluginWithoutAQuorum checks that a plugin that only a minority can have is not acknowledged.
+func TestPluginWithoutAQuorum(t *testing.T) {
+	c := newCluster(t, 3)
+	leader := c.leader()
+	for _, m := range c.masters {
+		if m != leader {
+			if err := os.RemoveAll(filepath.Join(m.config.Dir, "plugins")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := c.plugin(c.client()); err == nil || !strings.Contains(err.Error(), "not on a majority of the masters") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestDamagedPluginIsRefused checks that what does not have its SHA-256 is stored nowhere.
+func TestDamagedPluginIsRefused(t *testing.T) {
+	c := newCluster(t, 3)
+	for _, size := range []int64{100, maxRelayed + 1} {
+		stream, err := c.client().PutPlugin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Send(&api.PluginChunk{Sha256: strings.Repeat("ab", 32), Size: size, Data: make([]byte, 100)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.CloseAndRecv(); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+	for _, m := range c.masters {
+		eventually(t, "nothing is left of it", func() bool {
+			left, err := os.ReadDir(filepath.Join(m.config.Dir, "plugins"))
+			return err == nil && len(left) == 0
+		})
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -25,7 +24,6 @@ const (
 	// collectEvery is how often plugins are looked through that no job needs, collectGrace how long they stay.
 	collectEvery = 10 * time.Minute
 	collectGrace = time.Hour
-	chunkBytes   = 1 << 20
 )
 
 // quorums remembers the plugins that a quorum was seen to have.
@@ -54,11 +52,7 @@ func (s *clusterServer) PutPlugin(stream grpc.ClientStreamingServer[api.PluginCh
 	if _, err := s.leader(); err != nil {
 		return err
 	}
-	sha256, err := s.receivePlugin(stream)
-	if err == nil {
-		err = s.quorum(stream.Context(), sha256, s.sendPlugin)
-	}
-	if err != nil {
+	if err := s.spreadPlugin(stream); err != nil {
 		return err
 	}
 	return stream.SendAndClose(&api.PutPluginReply{})
@@ -66,43 +60,23 @@ func (s *clusterServer) PutPlugin(stream grpc.ClientStreamingServer[api.PluginCh
 
 // StorePlugin stores a plugin on this master.
 func (s *clusterServer) StorePlugin(stream grpc.ClientStreamingServer[api.PluginChunk, api.PutPluginReply]) error {
-	if _, err := s.receivePlugin(stream); err != nil {
+	if err := s.receivePlugin(stream); err != nil {
 		return err
 	}
 	return stream.SendAndClose(&api.PutPluginReply{})
 }
 
 // receivePlugin stores what a stream brings.
-func (m *Master) receivePlugin(stream grpc.ClientStreamingServer[api.PluginChunk, api.PutPluginReply]) (sha256 string, err error) {
+func (m *Master) receivePlugin(stream pluginStream) error {
 	first, err := stream.Recv()
 	if err != nil {
-		return "", err
+		return err
 	}
-	chunks := &chunkReader{next: stream.Recv, rest: first.GetData()}
-	return first.GetSha256(), m.plugins.Put(stream.Context(), first.GetSha256(), first.GetSize(), chunks)
-}
-
-// chunkReader reads the data of a stream of chunks.
-type chunkReader struct {
-	next func() (*api.PluginChunk, error)
-	rest []byte
-}
-
-func (r *chunkReader) Read(p []byte) (int, error) {
-	for len(r.rest) == 0 {
-		chunk, err := r.next()
-		if err != nil {
-			return 0, err
-		}
-		r.rest = chunk.GetData()
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
+	return m.plugins.Put(stream.Context(), first.GetSha256(), first.GetSize(), api.PluginReader(first, stream.Recv))
 }
 
 // quorum has f succeed for other masters until, with this one, a majority has it. f goes on for the others for a while.
-func (m *Master) quorum(ctx context.Context, sha256 string, f func(context.Context, api.ClusterClient, string) error) error {
+func (m *Master) quorum(ctx context.Context, sha256 string, f func(ctx context.Context, peer api.ClusterClient, sha256 string) error) error {
 	if _, known := m.quorums.known.Load(sha256); known {
 		return nil
 	}
@@ -152,7 +126,7 @@ func (m *Master) sendPlugin(ctx context.Context, peer api.ClusterClient, sha256 
 	if err != nil {
 		return err
 	}
-	if err := m.chunks(sha256, stream.Send); err != nil && !errors.Is(err, io.EOF) { // on io.EOF CloseAndRecv tells why
+	if err := m.chunks(sha256, stream.Send); err != nil {
 		return err
 	}
 	_, err = stream.CloseAndRecv()
@@ -174,24 +148,7 @@ func (m *Master) chunks(sha256 string, send func(*api.PluginChunk) error) error 
 	if err != nil {
 		return err
 	}
-	chunk := &api.PluginChunk{Sha256: sha256, Size: info.Size()}
-	for {
-		buffer := make([]byte, chunkBytes)
-		n, err := io.ReadFull(f, buffer)
-		if n > 0 {
-			chunk.Data = buffer[:n]
-			if err := send(chunk); err != nil {
-				return err
-			}
-			chunk = &api.PluginChunk{}
-		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
+	return api.SendPlugin(sha256, info.Size(), f, send)
 }
 
 // GetPlugin sends a plugin; one that this master lacks it fetches from the others first.
@@ -223,7 +180,7 @@ func (m *Master) fetchPlugin(ctx context.Context, sha256 string) error {
 			if err != nil {
 				return err
 			}
-			return m.plugins.Put(ctx, sha256, first.GetSize(), &chunkReader{next: stream.Recv, rest: first.GetData()})
+			return m.plugins.Put(ctx, sha256, first.GetSize(), api.PluginReader(first, stream.Recv))
 		}()
 		if err == nil {
 			return nil

@@ -112,6 +112,7 @@ func (l *leader) disconnect(c *connection, why error) {
 
 var (
 	errSilent   = fault.As(fault.Retryable, errors.New("the worker was silent for too long"))
+	errLost     = fault.As(fault.Fenced, errors.New("the worker was declared lost: it has to connect again"))
 	errReplaced = fault.As(fault.Fenced, errors.New("the worker has connected again"))
 )
 

@@ -45,13 +45,33 @@ func TestPreflight(t *testing.T) {
 	// What the program has and the plugin has not doesn't matter.
 	this.Modules["example.com/more"] = "v1"
 	for _, sum := range []string{"", sumOf(plugin)} {
-		m, err := preflight(write(t, plugin), sum, this, sources)
+		m, err := preflight(write(t, plugin), sum, this, sources, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if m.Package != "fletch/examples/wordcount" {
 			t.Errorf("the manifest is of %q", m.Package)
 		}
+	}
+}
+
+// TestTrusted checks that a file whose SHA-256 is known is not read again, and that all else is looked at.
+func TestTrusted(t *testing.T) {
+	plugin, this, sources := fitting(t)
+	flipped := bytes.Clone(plugin)
+	flipped[len(plugin)/3] ^= 1
+	if _, err := preflight(write(t, flipped), "", this, sources, true); err != nil {
+		t.Errorf("trusted: %v", err)
+	}
+	if _, err := preflight(write(t, flipped), "", this, sources, false); !errors.Is(err, ErrDamaged) {
+		t.Errorf("not trusted: %v", err)
+	}
+	if _, err := preflight(write(t, plugin[:len(plugin)/2]), "", this, sources, true); !errors.Is(err, ErrDamaged) {
+		t.Errorf("cut off: %v", err)
+	}
+	this.Go = "go1.0"
+	if _, err := preflight(write(t, plugin), "", this, sources, true); err == nil || !strings.Contains(err.Error(), "go1.0") {
+		t.Errorf("another Go: %v", err)
 	}
 }
 
@@ -98,7 +118,7 @@ func TestBuiltOtherwise(t *testing.T) {
 			plugin, this, sources := fitting(t)
 			test.alter(this, sources)
 			path := write(t, plugin)
-			_, err := preflight(path, "", this, sources)
+			_, err := preflight(path, "", this, sources, false)
 			mismatch, ok := errors.AsType[*Mismatch](err)
 			if !ok || fault.ClassOf(err) != fault.Permanent || len(mismatch.Differences) != 1 {
 				t.Fatalf("error %v (%v), want one difference", err, fault.ClassOf(err))
@@ -116,7 +136,7 @@ func TestSeveralDifferences(t *testing.T) {
 	this.Go, this.Settings["-race"] = "go1.26.1", "true"
 	clear(sources)
 	path := write(t, plugin)
-	_, err := preflight(path, "", this, sources)
+	_, err := preflight(path, "", this, sources, false)
 	want := path + ` does not fit this fletch in 3 ways; build it again with this fletch: fletch build PKG -o FILE.so
 	Go version: the plugin has ` + runtime.Version() + `, this fletch go1.26.1
 	-race: the plugin has none, this fletch true
@@ -174,7 +194,7 @@ func TestNoPlugin(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, this, sources := fitting(t)
 			path := write(t, test.file)
-			_, err := preflight(path, test.sum, this, sources)
+			_, err := preflight(path, test.sum, this, sources, false)
 			if err == nil || !strings.HasPrefix(err.Error(), path) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
@@ -201,7 +221,7 @@ func TestProgram(t *testing.T) {
 		t.Fatal("the plugin does not say how it was built")
 	}
 	o.text = bytes.Replace(o.text, mode, []byte("build\t-buildmode=pie123\n"), 1)
-	_, err = preflight(write(t, o.with(t, Manifest{})), "", this, sources)
+	_, err = preflight(write(t, o.with(t, Manifest{})), "", this, sources, false)
 	if err == nil || !strings.Contains(err.Error(), "built with -buildmode=pie123, want -buildmode=plugin") {
 		t.Errorf("error %v", err)
 	}
@@ -224,7 +244,7 @@ func TestNoFile(t *testing.T) {
 		pipe:                          "it is no regular file",
 		large:                         "it has 1073741825 bytes, more than a plugin may have (1073741824)",
 	} {
-		if _, err := preflight(path, "", this, sources); err == nil || !strings.Contains(err.Error(), want) || fault.ClassOf(err) != fault.Permanent {
+		if _, err := preflight(path, "", this, sources, false); err == nil || !strings.Contains(err.Error(), want) || fault.ClassOf(err) != fault.Permanent {
 			t.Errorf("%s: error %v, want %q", path, err, want)
 		}
 	}
@@ -233,7 +253,7 @@ func TestNoFile(t *testing.T) {
 func TestNoCgo(t *testing.T) {
 	plugin, this, sources := fitting(t)
 	this.Settings["CGO_ENABLED"] = "0"
-	if _, err := preflight(write(t, plugin), "", this, sources); !errors.Is(err, ErrNoCgo) {
+	if _, err := preflight(write(t, plugin), "", this, sources, false); !errors.Is(err, ErrNoCgo) {
 		t.Errorf("error %v, want %v", err, ErrNoCgo)
 	}
 }
@@ -260,7 +280,7 @@ func TestChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	_, err = unchanged(touching{f, t}, "", this, sources)
+	_, err = unchanged(touching{f, t}, "", this, sources, false)
 	if err == nil || !strings.Contains(err.Error(), "changed while it was being read") || fault.ClassOf(err) != fault.Retryable {
 		t.Errorf("error %v", err)
 	}

@@ -23,7 +23,8 @@ import (
 //
 // The directory belongs to one process at a time. A Store may be used by several goroutines at once.
 type Store struct {
-	dir string
+	dir   string
+	cache bool
 	mu  sync.Mutex // between the look at a plugin's age and its removal nobody may ask for it
 }
 
@@ -46,7 +47,16 @@ func NewStore(dir string) (*Store, error) {
 	return &Store{dir: dir}, nil
 }
 
-// Put stores the plugin that r yields; it returns once the plugin is safe on disk. If the store has it already, r is not
+// NewCache opens a store of plugins that can be had again: a crash of the machine may damage one, and Preflight will see it.
+func NewCache(dir string) (*Store, error) {
+	s, err := NewStore(dir)
+	if err == nil {
+		s.cache = true
+	}
+	return s, err
+}
+
+// Put stores the plugin that r yields; it returns once the plugin is safe on disk, unless the store is a cache. If the store has it already, r is not
 // read. A plugin of another size or SHA-256 than named is refused.
 func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (err error) {
 	if err := checkSum(sum); err != nil {
@@ -66,7 +76,7 @@ func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (e
 	if err == nil {
 		err = f.Chmod(0o444)
 	}
-	if err == nil {
+	if err == nil && !s.cache {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
@@ -75,6 +85,9 @@ func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (e
 	// Whoever else has put the same plugin meanwhile has put the same bytes.
 	if err := os.Rename(f.Name(), filepath.Join(s.dir, sum)); err != nil {
 		return errors.Join(fmt.Errorf("store a plugin: %w", err), os.Remove(f.Name()))
+	}
+	if s.cache {
+		return nil
 	}
 	return syncDir(s.dir)
 }

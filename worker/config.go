@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fletch/internal/machine"
-	"fletch/plugins"
 )
 
 // Config sets a worker up. A field that is zero takes its default.
@@ -44,8 +43,8 @@ type Config struct {
 	// Log takes what the agent does. Default: nothing is logged.
 	Log *slog.Logger
 
-	// check says whether this program can open a plugin. Default: plugins.Preflight.
-	check func(path, sha256 string) error
+	// check says whether this program can open a plugin; one that was fetched just now has its SHA-256. Default: checkPlugin.
+	check func(path, sha256 string, fetched bool) error
 	// waits are shortened by tests.
 	waits waits
 }
@@ -121,10 +120,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	if c.check == nil {
-		c.check = func(path, sha256 string) error {
-			_, err := plugins.Preflight(path, sha256)
-			return err
-		}
+		c.check = checkPlugin
 	}
 	if c.waits == (waits{}) {
 		c.waits = defaultWaits

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -19,7 +18,8 @@ func (a *agent) fetch(ctx context.Context, sha256 string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.config.waits.fetch)
 	defer cancel()
 	path, here := a.plugins.Path(sha256)
-	if !here {
+	fetched := !here
+	if fetched {
 		if err := a.download(ctx, sha256); err != nil {
 			return err
 		}
@@ -27,7 +27,7 @@ func (a *agent) fetch(ctx context.Context, sha256 string) error {
 			return fmt.Errorf("plugin %.12s was stored and is gone", sha256)
 		}
 	}
-	err := a.config.check(path, sha256)
+	err := a.config.check(path, sha256, fetched)
 	if errors.Is(err, plugins.ErrDamaged) {
 		// The next attempt fetches it again.
 		a.warn("remove a damaged plugin", a.plugins.Collect(func(other string) bool { return other != sha256 }, 0))
@@ -36,6 +36,14 @@ func (a *agent) fetch(ctx context.Context, sha256 string) error {
 		return fmt.Errorf("this worker can't open the job's plugin: %w", err)
 	}
 	return nil
+}
+
+func checkPlugin(path, sha256 string, fetched bool) error {
+	if fetched {
+		return plugins.Fits(path)
+	}
+	_, err := plugins.Preflight(path, sha256)
+	return err
 }
 
 // download gets a plugin from the leader, or from another master.
@@ -76,27 +84,5 @@ func (a *agent) downloadFrom(ctx context.Context, address, sha256 string) (err e
 	if err != nil {
 		return err
 	}
-	return a.plugins.Put(ctx, sha256, first.GetSize(), &chunks{stream: stream, data: first.GetData()})
-}
-
-// chunks reads a plugin from a stream.
-type chunks struct {
-	stream grpc.ServerStreamingClient[api.PluginChunk]
-	data   []byte
-}
-
-func (c *chunks) Read(p []byte) (int, error) {
-	for len(c.data) == 0 {
-		m, err := c.stream.Recv()
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return 0, io.EOF
-			}
-			return 0, err
-		}
-		c.data = m.GetData()
-	}
-	n := copy(p, c.data)
-	c.data = c.data[n:]
-	return n, nil
+	return a.plugins.Put(ctx, sha256, first.GetSize(), api.PluginReader(first, stream.Recv))
 }

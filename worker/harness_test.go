@@ -76,7 +76,7 @@ func (b *bench) run(dir string, change func(*Config)) {
 	config := Config{
 		Dir: dir, Masters: []string{b.master.address}, Slots: 8, Parallelism: 2, MemoryBytes: 1 << 30,
 		Log:   slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		check: func(string, string) error { return nil },
+		check: func(string, string, bool) error { return nil },
 		waits: defaultWaits,
 	}
 	config.waits.poll = 10 * time.Millisecond

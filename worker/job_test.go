@@ -47,7 +47,7 @@ func TestJobDoesNotLoad(t *testing.T) {
 		{name: "killed", load: "kill 9", class: fault.Retryable, words: []string{"ended from outside, by signal 9"}},
 		{name: "mismatch", load: "ok", class: fault.Permanent, words: []string{"can't open the job's plugin: built otherwise"},
 			change: func(c *Config) {
-				c.check = func(string, string) error { return fault.As(fault.Permanent, errors.New("built otherwise")) }
+				c.check = func(string, string, bool) error { return fault.As(fault.Permanent, errors.New("built otherwise")) }
 			}},
 		{name: "missing", load: "ok", plugin: fmt.Sprintf("%064d", 1), class: fault.Permanent, words: []string{"fetch plugin 000000000000", "there is no plugin"}},
 	}
@@ -79,7 +79,7 @@ func TestJobDoesNotLoad(t *testing.T) {
 func TestDamagedPlugin(t *testing.T) {
 	damaged := true
 	b := newBench(t, func(c *Config) {
-		c.check = func(path, _ string) error {
+		c.check = func(path, _ string, _ bool) error {
 			if damaged {
 				damaged = false
 				return fmt.Errorf("%s: %w", path, plugins.ErrDamaged)
@@ -111,6 +111,7 @@ func TestExecutorDies(t *testing.T) {
 		{"exit 0", fault.User, []string{"it exited with code 0"}},
 		{"panic at the disco", fault.User, []string{"panic: at the disco"}},
 		{"kill 9", fault.Retryable, []string{"ended from outside, by signal 9 (killed)"}},
+		{"leave", fault.Retryable, []string{"it ended its connection to the agent and did not exit"}},
 		{"kill 15", fault.Retryable, []string{"ended from outside, by signal 15 (terminated)"}},
 	}
 	for _, test := range tests {

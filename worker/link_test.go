@@ -166,7 +166,7 @@ func TestSilentLeader(t *testing.T) {
 func TestRefused(t *testing.T) {
 	m := newFakeMaster(t)
 	m.refuse = fault.As(fault.Permanent, errors.New("this is cluster other"))
-	w, err := New(Config{Dir: t.TempDir(), Masters: []string{m.address}, check: func(string, string) error { return nil }})
+	w, err := New(Config{Dir: t.TempDir(), Masters: []string{m.address}, check: func(string, string, bool) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

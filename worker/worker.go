@@ -45,7 +45,7 @@ func New(config Config) (*Worker, error) {
 }
 
 func (w *Worker) open() (err error) {
-	if w.plugins, err = plugins.NewStore(w.dir.plugins()); err != nil {
+	if w.plugins, err = plugins.NewCache(w.dir.plugins()); err != nil {
 		return err
 	}
 	if w.logs, err = openLogs(w.dir.logs()); err != nil {

@@ -15,6 +15,7 @@ import (
 	"fletch/bench/report"
 	"fletch/client"
 	"fletch/engine/plan"
+	"fletch/plugins"
 	rep "fletch/report"
 	"fletch/test/fakeworker"
 )
@@ -83,7 +84,10 @@ func control(ctx context.Context, c Config) (rows []report.Row, err error) {
 
 // manyTasks runs a job of that many map tasks and one reduce task. The plugin is never opened: any file serves.
 func (l *localCluster) manyTasks(ctx context.Context, _ Config, cluster *client.Client, tasks int64) (client.Job, error) {
-	sha256, err := cluster.PutPlugin(ctx, l.program)
+	sha256, _, err := plugins.Sum(l.program)
+	if err == nil {
+		err = cluster.PutPlugin(ctx, l.program, sha256)
+	}
 	if err != nil {
 		return client.Job{}, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"fletch/bench/report"
 	"fletch/client"
+	"fletch/plugins"
 	rep "fletch/report"
 	"fletch/worker/executor"
 )
@@ -97,13 +98,16 @@ func (l *localCluster) nothing(ctx context.Context, c Config, version int) (plug
 
 // submit runs a plugin's job and returns how long it took, its build and description excluded.
 func (l *localCluster) submit(ctx context.Context, cluster *client.Client, plugin string, args ...string) (time.Duration, error) {
-	graph, err := executor.Describe(ctx, executor.DescribeConfig{Executable: l.program, Path: plugin, Args: args})
+	sha256, _, err := plugins.Sum(plugin)
+	if err != nil {
+		return 0, err
+	}
+	graph, err := executor.Describe(ctx, executor.DescribeConfig{Executable: l.program, Path: plugin, SHA256: sha256, Args: args})
 	if err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	sha256, err := cluster.PutPlugin(ctx, plugin)
-	if err != nil {
+	if err := cluster.PutPlugin(ctx, plugin, sha256); err != nil {
 		return 0, err
 	}
 	id := client.NewID(graph.Job)

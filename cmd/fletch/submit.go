@@ -98,17 +98,16 @@ func (s *submitSettings) prepare(ctx context.Context, c *cli.Context, cluster *c
 	if err != nil {
 		return out, release, err
 	}
-	if _, err := plugins.Preflight(path, ""); err != nil {
+	out = client.Submission{Args: c.Args().Tail(), User: userName(), Partitions: s.partitions, MaxLineBytes: s.maxLine}
+	if out.Plugin, _, err = plugins.Sum(path); err != nil { // what describes itself is what is sent
 		return out, release, err
 	}
-	out = client.Submission{Args: c.Args().Tail(), User: userName(), Partitions: s.partitions, MaxLineBytes: s.maxLine}
-	out.Graph, err = executor.Describe(ctx, executor.DescribeConfig{Path: path, Args: out.Args, Stderr: c.App.ErrWriter})
+	out.Graph, err = executor.Describe(ctx, executor.DescribeConfig{Path: path, SHA256: out.Plugin, Args: out.Args, Stderr: c.App.ErrWriter})
 	if err != nil {
 		return out, release, describeError(err)
 	}
 	out.ID = client.NewID(out.Graph.Job)
-	out.Plugin, err = cluster.PutPlugin(ctx, path)
-	return out, release, err
+	return out, release, cluster.PutPlugin(ctx, path, out.Plugin)
 }
 
 // describeError says how a job that does not describe itself ends the command.
