@@ -112,6 +112,9 @@ func (c *child) run(ctx context.Context, w *Worker, host executorHost) (x exit) 
 	return x
 }
 
+// errHungUp is why an executor was killed that has left its connection, or was left as it did not answer pings.
+var errHungUp = errors.New("it ended its connection to the agent and did not exit, or it did not answer for a minute: was it stopped?")
+
 // supervise returns when the process has exited, and sees to that. Its error says why it had to kill it; there is none
 // where the loop or the process itself wanted the end.
 func (c *child) supervise(ctx context.Context, w *Worker, exited <-chan struct{}) (reason error) {
@@ -142,6 +145,9 @@ func (c *child) supervise(ctx context.Context, w *Worker, exited <-chan struct{}
 			done = nil
 			c.end()
 		case <-late.C:
+			if ending != nil {
+				reason = errHungUp
+			}
 			c.process.kill()
 		}
 	}

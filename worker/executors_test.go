@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"fletch/api"
+	"fletch/fault"
 )
 
 // slowHost takes its time for a reservation.
@@ -72,4 +73,15 @@ func TestStopAwaitsCalls(t *testing.T) {
 	if err := socks.close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestExecutorHangsUp kills an executor that leaves its connection and stays. Nobody from outside did.
+func TestExecutorHangsUp(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.waits.end = 100 * time.Millisecond })
+	s := b.master.session()
+	s.job("words", b.plugin, "ok", "leave", "ok")
+	s.start("words", "words_0", 0)
+	want(t, s.end("words_0"), fault.Retryable, "while it ran words_0", "it ended its connection to the agent and did not exit")
+	s.start("words", "words_1", 1)
+	succeeded(t, s.end("words_1"))
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -26,6 +27,7 @@ import (
 // fakeExecutor is an executor that needs no plugin. The arguments of its job are scripts: the first one for loading, the
 // others for the attempts, by the index of their task.
 type fakeExecutor struct {
+	agent  *net.UnixConn
 	client api.ExecutorsClient
 	files  *net.UnixConn
 	mu     sync.Mutex // of send and of stops
@@ -51,7 +53,7 @@ func runFakeExecutor() error {
 	if err != nil {
 		return err
 	}
-	x.client = api.NewExecutorsClient(conn)
+	x.agent, x.client = messages.(*net.UnixConn), api.NewExecutorsClient(conn)
 	if x.stream, err = x.client.Connect(context.Background()); err != nil {
 		return err
 	}
@@ -153,6 +155,9 @@ func (x *fakeExecutor) perform(attempt, script string, stop <-chan struct{}) err
 		}
 	case "deaf":
 		x.deaf.Store(true)
+	case "leave": // goes on without the agent
+		x.deaf.Store(true)
+		return errors.Join(x.agent.CloseWrite(), x.agent.CloseRead()) // others have the socket, too
 	case "hoard": // so many MiB, not of the heap, as that grows with what watches it
 		if _, err := unix.Mmap(-1, 0, n<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_POPULATE); err != nil {
 			return err
