@@ -56,6 +56,7 @@ var benchmarks = map[string]benchmark{
 	"scaling":   {"word count on 1, 2 and 4 workers of half a core each; needs root", scaling},
 	"latency":   {"a job that does nothing on a warm cluster", latency},
 	"control":   {"100,000 tasks on three masters and 1,000 simulated workers", control},
+	"shuffle":   {"blocks from one worker to another", transfer},
 	"micro":     {"Go benchmarks that have a target", micro},
 }
 
