@@ -42,7 +42,7 @@ fuzz: ## Fuzz each decoder for FUZZTIME=10s
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" < /dev/null; \
 		done); done
 
-bench: ## Compare with the limit and with DuckDB: SIZE=1GB ROUNDS=3 RUN=wordcount,scale,small,micro
+bench: ## Compare with the limit, DuckDB and a cluster: SIZE=1GB ROUNDS=3 RUN=wordcount,scale,cluster,scaling,...
 	cd bench && go run ./cmd/bench --size=$(SIZE) --rounds=$(ROUNDS) $(if $(RUN),--run=$(RUN))
 
 generate: ## Generate code
