@@ -90,6 +90,9 @@ func (w *Worker) connect(ctx context.Context, address string, attempts *sync.Wai
 	}
 	welcome := first.GetWelcome()
 	w.mu.Lock()
+	if w.mu.epoch != 0 && w.mu.epoch != welcome.GetEpoch() {
+		w.dropLocked()
+	}
 	w.mu.epoch = welcome.GetEpoch()
 	w.mu.fresh = nil
 	for _, e := range w.mu.ended {
@@ -128,6 +131,16 @@ func (w *Worker) hello() *api.Hello {
 		h.Jobs = append(h.Jobs, id)
 	}
 	return h
+}
+
+// dropLocked lets go of what was ordered in an epoch that is over.
+func (w *Worker) dropLocked() {
+	for name, stop := range w.mu.stops {
+		stop()
+		delete(w.mu.stops, name)
+	}
+	clear(w.mu.jobs)
+	clear(w.mu.ended)
 }
 
 // report sends what is new, and a heartbeat where nothing is.
@@ -176,8 +189,10 @@ func (w *Worker) take(ctx context.Context, m *api.MasterMessage, attempts *sync.
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			stop()
-			delete(w.mu.stops, start.GetAttempt())
-			w.endLocked(end)
+			if w.mu.stops[start.GetAttempt()] != nil { // else it was dropped
+				delete(w.mu.stops, start.GetAttempt())
+				w.endLocked(end)
+			}
 		})
 	case m.GetStop() != nil:
 		if stop := w.mu.stops[m.GetStop().GetAttempt()]; stop != nil {
