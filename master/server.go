@@ -1,9 +1,11 @@
 package master
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -213,6 +215,7 @@ func (m *Master) status(ctx context.Context) (*api.StatusReply, error) {
 		for _, w := range l.workers {
 			reply.Workers = append(reply.Workers, w.describe())
 		}
+		slices.SortFunc(reply.Workers, func(a, b *api.Worker) int { return cmp.Compare(a.GetId(), b.GetId()) })
 	})
 	if err == nil {
 		reply.Jobs, _, err = l.list(ctx, statusJobs, false)
