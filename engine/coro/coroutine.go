@@ -42,8 +42,9 @@ type Coroutine struct {
 
 	// Guarded by the scheduler's lock.
 	state state
-	woken bool // woken while it was running: it must not park
-	index int  // in Scheduler.mu.live
+	woken bool  // woken while it was running: it must not park
+	index int   // in Scheduler.mu.live
+	used  int64 // nanoseconds on runners since it last stood behind its equals
 
 	// Passed to and fro with control: the runner writes before it resumes, the coroutine before it gives up.
 	next   func() (struct{}, bool) // nil before the first resume
@@ -66,7 +67,7 @@ func (s *Scheduler) Spawn(spec Spec, entry func(*Coroutine) error) *Coroutine {
 	c.queue = s.mu.queue.join(spec.Job, spec.Stage)
 	c.index = len(s.mu.live)
 	s.mu.live = append(s.mu.live, c)
-	s.mu.queue.push(c)
+	s.mu.queue.push(c, false)
 	s.mu.work.Signal()
 	return c
 }
@@ -112,7 +113,7 @@ func (c *Coroutine) wakeLocked() {
 	case awaiting, joining:
 		c.state = ready
 		s := c.scheduler
-		s.mu.queue.push(c)
+		s.mu.queue.push(c, true)
 		s.mu.work.Signal()
 		s.lingerLocked()
 	}

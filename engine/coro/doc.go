@@ -31,7 +31,8 @@
 // runners) is next; a job that is new or comes back starts at the minimum of those that are there, so that it can
 // neither starve them with the time it was away, nor be starved for what it used while they were. Within a job later stages
 // come before earlier ones, so that what has been made is consumed before more is made; within a queue the order is
-// first in, first out. A coroutine that polls in a loop of Yield therefore keeps the earlier stages of its job from
+// first in, first out, but that a coroutine whose quantum is spent, or that has waited, goes on before its equals for up
+// to a second of its time: what all of them have begun at once contends for caches and memory. A coroutine that polls in a loop of Yield therefore keeps the earlier stages of its job from
 // running: await a future instead.
 //
 // With a Seed everything runs on one runner, I/O included, and a generator stands in for what differs from run to run:

@@ -3,7 +3,12 @@ package coro
 import (
 	"math/rand/v2"
 	"slices"
+	"time"
 )
+
+// stretch is how long a coroutine goes before its equals: what it has begun, such as a table, is in the caches and takes
+// memory, and each of them that begins meanwhile takes as much again.
+const stretch = time.Second
 
 // ring is a first-in-first-out queue.
 type ring[T any] struct {
@@ -17,6 +22,16 @@ func (r *ring[T]) push(v T) {
 		r.grow()
 	}
 	r.items[(r.head+r.count)&(len(r.items)-1)] = v
+	r.count++
+}
+
+// unshift adds v as if it were the oldest.
+func (r *ring[T]) unshift(v T) {
+	if r.count == len(r.items) {
+		r.grow()
+	}
+	r.head = (r.head - 1) & (len(r.items) - 1)
+	r.items[r.head] = v
 	r.count++
 }
 
@@ -104,9 +119,15 @@ func (q *runQueue) leave(queue *stageQueue) {
 	}
 }
 
-func (q *runQueue) push(c *Coroutine) {
+// push adds a coroutine that is ready. One that would go on goes before its equals, until its stretch is used up.
+func (q *runQueue) push(c *Coroutine, goesOn bool) {
 	j := c.queue.job
-	c.queue.ready.push(c)
+	if goesOn && c.used < stretch.Nanoseconds() {
+		c.queue.ready.unshift(c)
+	} else {
+		c.used = 0
+		c.queue.ready.push(c)
+	}
 	j.ready++
 	if j.ready == 1 {
 		j.used = max(j.used, q.floor)
@@ -140,8 +161,10 @@ func (q *runQueue) pop(random *rand.Rand) *Coroutine {
 	panic("coro: a job in the heap has no ready coroutine")
 }
 
-// charge adds time that a coroutine of j has used, at least a nanosecond: on a clock that stands still, jobs take turns.
-func (q *runQueue) charge(j *job, nanos int64) {
+// charge adds time that a coroutine has used, at least a nanosecond: on a clock that stands still, jobs take turns.
+func (q *runQueue) charge(c *Coroutine, nanos int64) {
+	j := c.queue.job
+	c.used += max(nanos, 1)
 	j.used += max(nanos, 1)
 	if j.ready > 0 {
 		q.down(j.index)

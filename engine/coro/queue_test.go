@@ -17,6 +17,11 @@ func TestRingIsFirstInFirstOut(t *testing.T) {
 				r.push(v)
 				model = append(model, v)
 			},
+			"unshift": func(t *rapid.T) {
+				v := rapid.Int().Draw(t, "v")
+				r.unshift(v)
+				model = append([]int{v}, model...)
+			},
 			"pop": func(t *rapid.T) {
 				if len(model) == 0 {
 					return
@@ -58,7 +63,7 @@ func newQueued(jobs, stages, each int) *queued {
 func (q *queued) add(c *Coroutine) {
 	stages := q.waiting[c.queue.job.name]
 	stages[c.queue.stage] = append(stages[c.queue.stage], c)
-	q.push(c)
+	q.push(c, false)
 }
 
 // take pops, checks that the order within the job is kept, and charges.
@@ -77,7 +82,7 @@ func (q *queued) take(t *rapid.T, nanos int64) *Coroutine {
 		t.Fatal("a stage's coroutines overtake one another")
 	}
 	stages[c.queue.stage] = stages[c.queue.stage][1:]
-	q.charge(c.queue.job, nanos)
+	q.charge(c, nanos)
 	return c
 }
 

@@ -90,7 +90,7 @@ func (r *runner) settleLocked(now int64) {
 		return
 	}
 	c.state, c.woken = ready, false
-	s.mu.queue.push(c)
+	s.mu.queue.push(c, c.want != ready || r.raised)
 	if r.surplus {
 		s.mu.work.Signal() // this runner does not pick it, as any other would
 	}
@@ -104,7 +104,7 @@ func (r *runner) chargeLocked(now int64) {
 	if r.scheduler.mu.random == nil {
 		r.cost = now - r.start
 	}
-	r.scheduler.mu.queue.charge(r.current.queue.job, r.cost)
+	r.scheduler.mu.queue.charge(r.current, r.cost)
 }
 
 func (r *runner) startLocked(c *Coroutine, now int64) {

@@ -94,6 +94,64 @@ func TestLaterStagesGoFirst(t *testing.T) {
 	}
 }
 
+// A coroutine whose quantum is spent goes on before its equals, but not for ever, and not before other jobs. One that has
+// waited goes on before them, too.
+func TestStretches(t *testing.T) {
+	tests := []struct {
+		name string
+		most int // times that one of them follows the other
+		step func(c *coro.Coroutine) error
+	}{
+		{"quantum", 8, func(c *coro.Coroutine) error {
+			for !c.ShouldYield() {
+				time.Sleep(time.Millisecond)
+			}
+			return c.Yield()
+		}},
+		{"await", 100, func(c *coro.Coroutine) error { // while one waits, the other may run
+			time.Sleep(10 * time.Millisecond)
+			_, err := coro.Await(c, coro.Go(c, func() (struct{}, error) { return struct{}{}, nil }))
+			return err
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScheduler(t, coro.Config{Runners: 1})
+				last, switches, used := "", 0, map[string]time.Duration{}
+				for _, name := range []string{"a", "b", "other"} {
+					job := strings.TrimLeft(name, "ab") // that of a and b has no name
+					s.Spawn(coro.Spec{Name: name, Job: job}, func(c *coro.Coroutine) error {
+						for {
+							if job == "" && last != name {
+								last = name
+								switches++
+							}
+							begun := time.Now()
+							err := test.step(c)
+							used[job] += min(time.Since(begun), 10*time.Millisecond)
+							if err != nil {
+								return err
+							}
+						}
+					})
+				}
+				end := run(s)
+				time.Sleep(10*time.Second + time.Millisecond)
+				if err := end(); err != nil {
+					t.Error(err)
+				}
+				if switches < 4 || switches > test.most {
+					t.Errorf("a and b have taken turns %d times in the 5 seconds that are theirs", switches)
+				}
+				if d := used[""] - used["other"]; d.Abs() > 100*time.Millisecond {
+					t.Errorf("used by jobs: %v", used)
+				}
+			})
+		})
+	}
+}
+
 // Jobs with different numbers of coroutines and lengths of turns use the runner equally, on a clock that only their
 // turns move.
 func TestJobsShareARunner(t *testing.T) {
