@@ -17,8 +17,8 @@ import (
 // pay starts what the job's state asks the leader to do. It is done off the loop; the outcome is a command.
 func (l *leader) pay(j *job) {
 	j.paying = true
-	done := func(replica.Outcome) { j.paying = false }
 	snapshot := j.state
+	done := func(o replica.Outcome) { l.paid(j, snapshot, o) }
 	if snapshot.Duty == state.DutyCommit {
 		l.propose(state.Publish{Job: snapshot.ID, At: time.Now()}, done)
 		return
@@ -30,9 +30,23 @@ func (l *leader) pay(j *job) {
 		} else {
 			command = l.published(snapshot)
 		}
+		if l.ctx.Err() != nil {
+			return nil // what the end of the term has cut short is no verdict: the next leader pays
+		}
 		l.post(func() { l.propose(command, done) })
 		return nil
 	})
+}
+
+// paid takes the outcome of a duty. One that would be refused again and again, as its command is too large or was made by a
+// broken engine, ends the job: snapshot is what it was made from.
+func (l *leader) paid(j *job, snapshot *state.Job, o replica.Outcome) {
+	if o.Err == nil || fault.ClassOf(o.Err) == fault.Fenced || o.Job != nil && o.Job != snapshot {
+		j.paying = false
+		return
+	}
+	abort := state.Abort{Job: snapshot.ID, Class: fault.Permanent, Message: fmt.Sprintf("the job can't go on: %v", o.Err), At: time.Now()}
+	l.propose(abort, func(replica.Outcome) { j.paying = false })
 }
 
 // planned plans the job's next stages. Before its first ones its outputs are reserved.

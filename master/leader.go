@@ -200,7 +200,8 @@ func (l *leader) activeJobs() []*job {
 	}
 	if len(l.jobs) > len(active) {
 		for id, j := range l.jobs {
-			if j.state == nil || j.state.Status.Ended() {
+			// What a duty has staged is there once it has come to its end.
+			if !j.paying && (j.state == nil || j.state.Status.Ended()) {
 				l.letGo(id, j)
 			}
 		}

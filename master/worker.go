@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"fletch/api"
@@ -173,14 +174,25 @@ func (l *leader) ended(c *connection, e *api.AttemptEnded) {
 	if err != nil {
 		command = state.Fail{Attempt: id, Worker: a.worker.id, Class: fault.Retryable, Message: err.Error(), At: time.Now()}
 	}
+	l.decide(a, command)
+}
+
+// decide has an attempt's end decided, and acknowledges it.
+func (l *leader) decide(a *attempt, command state.Command) {
 	a.deciding = true
 	outcome := "failed"
 	if _, ok := command.(state.Commit); ok {
 		outcome = "succeeded"
 	}
 	l.propose(command, func(o replica.Outcome) {
+		if outcome == "succeeded" && o.Err != nil && fault.ClassOf(o.Err) != fault.Fenced {
+			// Another attempt would have the same result.
+			why := fmt.Sprintf("its result can't be recorded: %v", o.Err)
+			l.decide(a, state.Fail{Attempt: a.id, Worker: a.worker.id, Class: fault.Permanent, Message: why, At: time.Now()})
+			return
+		}
 		a.deciding = false
-		if l.running[id] == a {
+		if l.running[a.id] == a {
 			l.forget(a)
 		}
 		l.metrics.ended.WithLabelValues(outcome).Inc()
@@ -188,7 +200,7 @@ func (l *leader) ended(c *connection, e *api.AttemptEnded) {
 			a.worker.connection.done(a.name, outcome == "failed" || o.Err != nil)
 		}
 		if outcome == "failed" && o.Err == nil {
-			l.config.Log.Warn("an attempt failed", "attempt", a.name, "worker", a.worker.id, "error", e.GetError().GetMessage())
+			l.config.Log.Warn("an attempt failed", "attempt", a.name, "worker", a.worker.id, "error", command.(state.Fail).Message)
 		}
 	})
 }
@@ -205,10 +217,17 @@ func endOf(a *attempt, e *api.AttemptEnded) (state.Command, error) {
 	return state.Commit{Attempt: a.id, Result: *result, Worker: a.worker.id, Epoch: a.worker.epoch, At: time.Now()}, nil
 }
 
+// The caps on what is taken of a failure, so that it fits into an entry of the log whatever the worker sends. Of the text
+// the state keeps less still; further lost attempts are found one by one.
+const (
+	maxFailText = 16 << 10 // bytes
+	maxFailLost = 10_000
+)
+
 // failOf describes a failure with what its class asks for.
 func failOf(a *attempt, e *api.Error) state.Fail {
 	f := state.Fail{Attempt: a.id, Worker: a.worker.id, Class: fault.ClassOf(e.Err()), Message: e.GetMessage(), At: time.Now()}
-	for _, name := range e.GetLost() {
+	for _, name := range e.GetLost()[:min(len(e.GetLost()), maxFailLost)] {
 		if id, err := state.ParseAttemptID(name); err == nil {
 			f.Lost = append(f.Lost, id)
 		}
@@ -216,6 +235,7 @@ func failOf(a *attempt, e *api.Error) state.Fail {
 	if e.GetFrames() != "" {
 		f.Message += "\n" + e.GetFrames()
 	}
+	f.Message = f.Message[:min(len(f.Message), maxFailText)]
 	return f
 }
 
