@@ -111,7 +111,6 @@ func TestExecutorDies(t *testing.T) {
 		{"exit 0", fault.User, []string{"it exited with code 0"}},
 		{"panic at the disco", fault.User, []string{"panic: at the disco"}},
 		{"kill 9", fault.Retryable, []string{"ended from outside, by signal 9 (killed)"}},
-		{"leave", fault.Retryable, []string{"it ended its connection to the agent and did not exit"}},
 		{"kill 15", fault.Retryable, []string{"ended from outside, by signal 15 (terminated)"}},
 	}
 	for _, test := range tests {
