@@ -3,7 +3,6 @@ package master
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -96,12 +95,8 @@ func (l *leader) receive(ctx context.Context, stream api.Workers_ConnectServer, 
 // register checks who the worker is and makes it a member.
 func (l *leader) register(ctx context.Context, c *connection) error {
 	h := c.hello
-	if h.GetCluster() != "" && h.GetCluster() != l.config.Cluster {
-		return fault.As(fault.Permanent, fmt.Errorf("worker %s belongs to cluster %s, this is %s: give it another directory, or the addresses of its own masters",
-			h.GetId(), h.GetCluster(), l.config.Cluster))
-	}
-	if h.GetSlots() < 1 || h.GetSlots() > maxSlots {
-		return fault.As(fault.Permanent, fmt.Errorf("worker %s offers %d slots: want 1 to %d", h.GetId(), h.GetSlots(), maxSlots))
+	if err := checkHello(h, l.config.Cluster); err != nil {
+		return fault.As(fault.Permanent, err)
 	}
 	registered := make(chan error, 1)
 	err := l.do(ctx, func() {
@@ -125,6 +120,3 @@ func (l *leader) register(ctx context.Context, c *connection) error {
 		return context.Cause(ctx)
 	}
 }
-
-// maxSlots bounds what one worker may offer.
-const maxSlots = 4096

@@ -195,7 +195,19 @@ func TestForeignWorkerIsRefused(t *testing.T) {
 	for _, hello := range []*api.Hello{
 		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "another", Address: "127.0.0.1:1"},
 		{Id: "w1", Incarnation: "x", Slots: 0, Cluster: "test", Address: "127.0.0.1:1"},
+		{Id: "w1", Incarnation: "x", Slots: maxSlots + 1, Cluster: "test", Address: "127.0.0.1:1"},
+		{Id: "w1", Incarnation: "x", Slots: -1, Cluster: "test", Address: "127.0.0.1:1"},
 		{Id: "../../w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1:1"},
+		{Id: "w1", Slots: 1, Cluster: "test", Address: "127.0.0.1:1"},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test"},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1"},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: ":80"},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1:0"},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1:http"},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "u@host/path?:80"},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1:1", Version: strings.Repeat("v", maxVersionText+1)},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1:1", Running: make([]string, maxReported+1)},
+		{Id: "w1", Incarnation: "x", Slots: 1, Cluster: "test", Address: "127.0.0.1:1", Jobs: make([]string, maxReported+1)},
 	} {
 		if err := c.introduce(hello); err == nil || fault.ClassOf(err) != fault.Permanent {
 			t.Errorf("hello %v: %v", hello, err)

@@ -11,7 +11,7 @@ import (
 
 // producers is what a stage reads, as it is sent to workers.
 type producers struct {
-	version uint64
+	version uint64         // grows with the term too: a worker may have the list of an earlier leader
 	parents []*state.Stage // the snapshots that the list was made from
 	order   *api.ProducersOrder
 }
@@ -64,7 +64,7 @@ func (l *leader) producersOf(j *job, stage int) *producers {
 		return known
 	}
 	p := &producers{parents: parents, order: &api.ProducersOrder{Job: j.state.ID, Stage: int32(stage)}}
-	if known != nil {
+	if p.version = l.term << 32; known != nil {
 		p.version = known.version
 	}
 	p.version++

@@ -92,6 +92,9 @@ func (l *leader) connect(c *connection) {
 
 // adopt counts an attempt that a worker reports as running.
 func (l *leader) adopt(w *worker, id state.AttemptID, name string, known *attempt) {
+	if other := l.running[id]; other != nil && other.worker != w {
+		return // ordered from another one; what becomes of it here, the state decides
+	}
 	if known == nil {
 		known = &attempt{id: id, name: name, worker: w}
 	}
