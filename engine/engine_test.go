@@ -320,6 +320,29 @@ func TestCounters(t *testing.T) {
 	}
 }
 
+// TestCountersAreFew takes data for the names of counters.
+func TestCountersAreFew(t *testing.T) {
+	tests := []struct {
+		name, want string
+		counter    func(n int64) string
+	}{
+		{"many", "more than 1000 counters, the last is \"1000\"", func(n int64) string { return fmt.Sprint(n) }},
+		{"long", "a counter's name has 257 bytes", func(int64) string { return strings.Repeat("x", 257) }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			in := engine.Process(engine.Range(engine.NewJob("test"), 0, 2000), func(t *engine.Task, n int64, _ func(int64)) error {
+				t.Add(test.counter(n), 1)
+				return nil
+			})
+			_, err := local.Collect(context.Background(), in)
+			if fault.ClassOf(err) != fault.User || !strings.Contains(fmt.Sprint(err), test.want) || !strings.Contains(err.Error(), "engine_test.go") {
+				t.Errorf("class %v, error %v: want %q", fault.ClassOf(err), err, test.want)
+			}
+		})
+	}
+}
+
 func location(t *testing.T) plan.Location {
 	return plan.Location{Path: filepath.Join(t.TempDir(), "out"), Suffix: ".txt"}
 }

@@ -23,6 +23,7 @@ func taskOf(t *exec.Task, op *exec.Operator) *Task { return &Task{t, op} }
 func (t *Task) Context() context.Context { return t.task.Context }
 
 // Add adds n to a counter of the job. Counters of attempts that did not count are dropped; the summary shows the totals.
+// They are few: the attempt fails at more than a thousand names, or where one is longer than 256 bytes.
 func (t *Task) Add(counter string, n int64) { t.task.Count(counter, n) }
 
 // Logger logs for the attempt, with the operator's name.

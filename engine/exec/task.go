@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 
@@ -59,12 +60,29 @@ type Progress struct{ Rows, Bytes atomic.Int64 }
 // Failure returns the error of the last run: for a caller that is itself unwound by user code that ended the goroutine.
 func (t *Task) Failure() error { return t.failure }
 
-// Count adds n to one of the user's counters.
+// The limits of counters: a job's masters keep them, for each of its tasks.
+const (
+	maxCounters     = 1000
+	maxCounterBytes = 256 // of a name
+)
+
+// Count adds n to one of the user's counters. It leaves the rows where data is taken for names.
 func (t *Task) Count(name string, n int64) {
-	if t.counters == nil {
-		t.counters = map[string]int64{}
+	if _, known := t.counters[name]; !known {
+		t.newCounter(name)
 	}
 	t.counters[name] += n
+}
+
+func (t *Task) newCounter(name string) {
+	switch {
+	case len(name) > maxCounterBytes:
+		t.check(t.blame(fmt.Errorf("a counter's name has %d bytes, at most %d are kept: %.40q", len(name), maxCounterBytes, name), nil))
+	case len(t.counters) == maxCounters:
+		t.check(t.blame(fmt.Errorf("more than %d counters, the last is %q: count by key with an operator such as Count instead", maxCounters, name), nil))
+	case t.counters == nil:
+		t.counters = map[string]int64{}
+	}
 }
 
 // Counters returns the user's counters; nil where there are none.
