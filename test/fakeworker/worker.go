@@ -3,6 +3,7 @@
 package fakeworker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -22,6 +23,7 @@ type Worker struct {
 	Incarnation string
 	Masters     []string // addresses
 	Slots       int
+	Address     string // of its HTTP server; none is needed
 	// Attempt runs an attempt and returns its end; nil leaves it running until it is stopped. It is called on the
 	// worker's receiving goroutine if Inline is set, else on a goroutine of its own, whose ctx ends with a StopOrder.
 	Attempt func(ctx context.Context, job *api.JobOrder, start *api.StartOrder) *api.AttemptEnded
@@ -120,7 +122,7 @@ func (w *Worker) connect(ctx context.Context, address string, attempts *sync.Wai
 func (w *Worker) hello() *api.Hello {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	h := &api.Hello{Id: w.ID, Incarnation: w.Incarnation, Address: "127.0.0.1:1", Slots: int32(w.Slots), Epoch: w.mu.epoch}
+	h := &api.Hello{Id: w.ID, Incarnation: w.Incarnation, Address: cmp.Or(w.Address, "127.0.0.1:1"), Slots: int32(w.Slots), Epoch: w.mu.epoch}
 	for name := range w.mu.stops {
 		h.Running = append(h.Running, name)
 	}
