@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -73,7 +74,7 @@ func (d *directory) open(id, cluster string) error {
 	}
 	d.claimed = true
 	// What an earlier process left there went with its executors: nobody can ask for it by this one's incarnation.
-	if err := os.RemoveAll(d.work()); err != nil {
+	if err := sweep(d.work()); err != nil {
 		return fmt.Errorf("sweep intermediate data: %w", err)
 	}
 	for _, dir := range []string{d.work(), d.logs(), d.plugins()} {
@@ -169,6 +170,23 @@ func (d *directory) writeIdentity(want identity) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Executors of an agent that died may still be writing while they are ended by the kernel.
+const (
+	sweepTries = 40
+	sweepPause = 50 * time.Millisecond
+)
+
+// sweep removes a directory with all that is in it.
+func sweep(dir string) (err error) {
+	for range sweepTries {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(sweepPause)
+	}
+	return err
 }
 
 // close removes intermediate data and gives the lock up.

@@ -23,9 +23,19 @@ const respawnAfter = time.Second
 
 // keepSpare starts a spare executor if there is none.
 func (a *agent) keepSpare() {
-	if a.spare == nil && time.Now().After(a.spareAt) {
+	if a.spare == nil && time.Now().After(a.spareAt) && !a.loading() {
 		a.spare = a.spawn()
 	}
+}
+
+// loading tells whether an executor loads a job just now. Starting another one beside it would make the job wait.
+func (a *agent) loading() bool {
+	for c := range a.children {
+		if !c.loadBy.IsZero() && c.verdict == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // spawn starts an executor.
