@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 
 	"fletch/api"
 	"fletch/engine/plan"
-	"fletch/fault"
 	"fletch/master/state"
 	"fletch/master/view"
 	"fletch/report"
@@ -182,11 +180,8 @@ func (s *clusterServer) ExplainJob(_ context.Context, r *api.GetJobRequest) (*ap
 	}
 	var j *state.Job
 	s.replica.Read(func(m *state.Machine) { j = m.Job(r.GetId()) })
-	switch {
-	case j == nil:
+	if j == nil {
 		return nil, &api.NotFound{What: "job " + r.GetId()}
-	case j.Graph == nil:
-		return nil, api.Status(fault.As(fault.Permanent, fmt.Errorf("job %s ended long ago: its plan is not kept", r.GetId())))
 	}
 	return &api.ExplainReply{Text: plan.Explain(j.Graph, j.Plan(), j.Facts())}, nil
 }

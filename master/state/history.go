@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	"fletch/engine/plan"
@@ -69,6 +70,11 @@ func (j *Job) compact() *Job {
 		after.Stages[i] = &stage
 	}
 	return &after
+}
+
+// MadeOf tells whether the job was submitted with a graph, as far as one that has ended still has its own.
+func (j *Job) MadeOf(g *plan.Graph) bool {
+	return reflect.DeepEqual(j.Graph, g) || j.summary != nil && reflect.DeepEqual(j.Graph, outline(g))
 }
 
 // outline returns a graph without the texts that only its author reads. Where sinks write stays, as what they staged is

@@ -49,11 +49,9 @@ func (c Submit) same(j *Job) error {
 	if err != nil {
 		return err
 	}
-	same := j.Settings == settings && j.Plugin == c.Plugin && slices.Equal(j.Args, c.Args)
-	if j.Status.Ended() {
-		same = same && j.Graph.Job == c.Graph.Job && len(j.Graph.Nodes) == len(c.Graph.Nodes)
-	} else {
-		same = same && reflect.DeepEqual(j.Graph, c.Graph) && reflect.DeepEqual(j.splits, c.Splits)
+	same := j.Settings == settings && j.Plugin == c.Plugin && slices.Equal(j.Args, c.Args) && j.MadeOf(c.Graph)
+	if !j.Status.Ended() {
+		same = same && reflect.DeepEqual(j.splits, c.Splits)
 	}
 	if !same {
 		return fmt.Errorf("job ID %s belongs to another job", c.ID)
