@@ -130,13 +130,15 @@ func (m *Master) Run(ctx context.Context) error {
 	api.RegisterClusterServer(server, &clusterServer{Master: m})
 	api.RegisterWorkersServer(server, &workersServer{Master: m})
 
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return m.mux.Run(ctx) })
-	g.Go(func() error { return m.replica.Run(ctx) })
-	g.Go(func() error { return m.replica.Leading(ctx, m.lead) })
-	g.Go(func() error { return m.collectPlugins(ctx) })
-	g.Go(func() error { return serve.HTTP(ctx, m.mux.HTTP(), serve.Health(m.live, m.ready, m.metrics.registry)) })
-	g.Go(func() error { return serve.GRPC(ctx, m.mux.GRPC(), server) })
+	g, inner := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.mux.Run(inner) })
+	g.Go(func() error { return m.replica.Run(inner) })
+	g.Go(func() error { return m.replica.Leading(inner, m.lead) })
+	g.Go(func() error { return m.collectPlugins(inner) })
+	g.Go(func() error {
+		return serve.HTTP(inner, m.mux.HTTP(), serve.Health(m.live, m.ready, m.metrics.registry))
+	})
+	g.Go(func() error { return serve.GRPC(inner, m.mux.GRPC(), server) })
 	err := errors.Join(g.Wait(), m.peers.close())
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

@@ -16,13 +16,20 @@ type peers struct {
 	mu struct {
 		sync.Mutex
 		connections map[string]*grpc.ClientConn // by address
+		closed      bool
 	}
+	work sync.WaitGroup // of goOn; joined by close
 }
+
+var errStopping = errors.New("this master stops")
 
 // cluster returns a client of the master at an address.
 func (p *peers) cluster(address string) (api.ClusterClient, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.mu.closed {
+		return nil, errStopping
+	}
 	if c := p.mu.connections[address]; c != nil {
 		return api.NewClusterClient(c), nil
 	}
@@ -37,14 +44,28 @@ func (p *peers) cluster(address string) (api.ClusterClient, error) {
 	return api.NewClusterClient(c), nil
 }
 
+// goOn runs f, which asks other masters, behind a call that need not wait for its end. After close it does nothing, and
+// says so.
+func (p *peers) goOn(f func()) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.closed {
+		return errStopping
+	}
+	p.work.Go(f)
+	return nil
+}
+
+// close ends the connections, and with them what goes on.
 func (p *peers) close() error {
+	defer p.work.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
 	for _, c := range p.mu.connections {
 		errs = append(errs, c.Close())
 	}
-	p.mu.connections = nil
+	p.mu.connections, p.mu.closed = nil, true
 	return errors.Join(errs...)
 }
 

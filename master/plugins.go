@@ -21,6 +21,8 @@ import (
 const (
 	// pluginWait is how long sending a plugin from master to master may take.
 	pluginWait = 2 * time.Minute
+	// askPluginWait is how long a master may take to say whether it has a plugin.
+	askPluginWait = 3 * time.Second
 	// collectEvery is how often plugins are looked through that no job needs, collectGrace how long they stay.
 	collectEvery = 10 * time.Minute
 	collectGrace = time.Hour
@@ -81,10 +83,10 @@ func (m *Master) quorum(ctx context.Context, sha256 string, f func(ctx context.C
 		return nil
 	}
 	others := m.others()
-	missing := (len(others)+1)/2 + 1 - 1 // a majority of all, without this one
+	missing := (len(others) + 1) / 2 // a majority of all, without this one
 	results := make(chan error, len(others))
 	for _, address := range others {
-		go func() { // it ends within pluginWait, as the call does
+		err := m.peers.goOn(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pluginWait)
 			defer cancel()
 			peer, err := m.peers.cluster(address)
@@ -95,7 +97,10 @@ func (m *Master) quorum(ctx context.Context, sha256 string, f func(ctx context.C
 				err = fmt.Errorf("master %s: %w", address, err)
 			}
 			results <- err
-		}()
+		})
+		if err != nil {
+			return err
+		}
 	}
 	var errs []error
 	for range others {
@@ -118,6 +123,14 @@ func (m *Master) quorum(ctx context.Context, sha256 string, f func(ctx context.C
 	}
 	m.quorums.known.Store(sha256, true)
 	return nil
+}
+
+// givePlugin sees that another master has a plugin of this master's.
+func (m *Master) givePlugin(ctx context.Context, peer api.ClusterClient, sha256 string) error {
+	if m.hasPlugin(ctx, peer, sha256) == nil {
+		return nil
+	}
+	return m.sendPlugin(ctx, peer, sha256)
 }
 
 // sendPlugin sends a plugin of this master's to another.
@@ -170,6 +183,12 @@ func (m *Master) fetchPlugin(ctx context.Context, sha256 string) error {
 		err := func() error {
 			peer, err := m.peers.cluster(address)
 			if err != nil {
+				return err
+			}
+			// A master that hangs must not take up the time of the others.
+			asking, cancel := context.WithTimeout(ctx, askPluginWait)
+			defer cancel()
+			if err := m.hasPlugin(asking, peer, sha256); err != nil {
 				return err
 			}
 			stream, err := peer.GetPlugin(ctx, &api.GetPluginRequest{Sha256: sha256, Local: true})

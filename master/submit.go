@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"reflect"
 	"slices"
 	"time"
 
@@ -49,6 +48,9 @@ func (l *leader) submit(ctx context.Context, r *api.SubmitRequest) error {
 			return err
 		}
 	}
+	if err := l.quorum(ctx, r.GetPlugin(), l.givePlugin); err != nil {
+		return err
+	}
 	stages, err := plan.Stages(graph)
 	if err != nil {
 		return fault.As(fault.Permanent, err)
@@ -77,7 +79,7 @@ func (l *leader) submitted(r *api.SubmitRequest, graph *plan.Graph) (known bool,
 	switch {
 	case j == nil:
 		return false, nil
-	case j.Plugin == r.GetPlugin() && slices.Equal(j.Args, r.GetArgs()) && (j.Graph == nil || reflect.DeepEqual(j.Graph, graph)):
+	case j.Plugin == r.GetPlugin() && slices.Equal(j.Args, r.GetArgs()) && j.MadeOf(graph):
 		return true, nil
 	default:
 		return true, fault.As(fault.Permanent, fmt.Errorf("job %s exists already, and is another one: choose another id", r.GetId()))
@@ -120,7 +122,8 @@ func vacant(graph *plan.Graph, stages []plan.Stage) error {
 
 // userOf names who asks: as the client says, and where it asks from.
 func userOf(ctx context.Context, user string) string {
-	const longest = 200
+	const longest = 200 // bytes of what the client says
+	user = user[:min(len(user), longest)]
 	if p, ok := peer.FromContext(ctx); ok {
 		host, _, err := net.SplitHostPort(p.Addr.String())
 		if err != nil {
@@ -128,5 +131,5 @@ func userOf(ctx context.Context, user string) string {
 		}
 		user += " from " + host
 	}
-	return user[:min(len(user), longest)]
+	return user
 }
