@@ -27,6 +27,7 @@ type leader struct {
 	workers map[string]*worker
 	running map[state.AttemptID]*attempt
 	jobs    map[string]*job // those that have not ended, and those that are being let go
+	settling
 	commands
 }
 
@@ -61,7 +62,7 @@ const (
 func (m *Master) lead(ctx context.Context, term uint64) error {
 	l := &leader{
 		Master: m, term: term, calls: make(chan func()), board: schedule.NewBoard(),
-		workers: map[string]*worker{}, running: map[state.AttemptID]*attempt{}, jobs: map[string]*job{},
+		workers: map[string]*worker{}, running: map[state.AttemptID]*attempt{}, jobs: map[string]*job{}, settling: newSettling(time.Now()),
 	}
 	l.work, l.ctx = errgroup.WithContext(ctx)
 	m.config.Log.Info("leading", "term", term)
@@ -155,6 +156,7 @@ func (l *leader) begin() {
 			if !w.Lost {
 				l.workers[w.ID] = &worker{id: w.ID, epoch: w.Epoch, address: w.Address, gone: now}
 				l.board.Put(l.workers[w.ID].view())
+				l.awaited[w.ID] = true
 			}
 		}
 		for _, j := range s.Jobs() {
@@ -238,6 +240,9 @@ func (l *leader) forget(a *attempt) {
 // assign starts and stops attempts.
 func (l *leader) assign() <-chan time.Time {
 	now := time.Now()
+	if !l.over(now) {
+		return time.After(l.until.Sub(now))
+	}
 	var jobs []*state.Job
 	l.replica.Read(func(s *state.Machine) { jobs = s.Active() })
 	d := l.board.Assign(jobs, schedule.Turn{Now: now, Term: l.term, Next: l.number})
@@ -289,6 +294,7 @@ func (l *leader) lose(w *worker) {
 			delete(l.running, a.id)
 		}
 		delete(l.workers, w.id)
+		delete(l.awaited, w.id)
 		l.board.Remove(w.id)
 	})
 }

@@ -77,6 +77,7 @@ func (l *leader) connect(c *connection) {
 		}
 	}
 	l.board.Put(w.view())
+	delete(l.awaited, w.id)
 	c.heard = time.Now()
 	c.send(&api.MasterMessage{Message: &api.MasterMessage_Welcome{Welcome: &api.Welcome{
 		Cluster: l.config.Cluster, Term: l.term, Epoch: w.epoch,
