@@ -195,3 +195,16 @@ func TestBoardForgets(t *testing.T) {
 		t.Errorf("%d things stay: %+v", n, b)
 	}
 }
+
+// TestBoardWaitsForNoWrongClock checks that a failure which a master recorded whose clock was ahead by a day holds nothing up.
+func TestBoardWaitsForNoWrongClock(t *testing.T) {
+	m, b, now := state.New(), NewBoard(), time.Unix(1000, 0)
+	addJob(t, m, "j", 1, 1, 1)
+	b.Put(Worker{ID: "w", Slots: 1})
+	first := b.Assign(m.Active(), Turn{Now: now, Term: 1, Next: 1}).Starts[0].Attempt
+	mustApply(t, m, state.Fail{Attempt: first, Class: fault.Retryable, At: now.Add(24 * time.Hour)})
+	b.End(first)
+	if d := b.Assign(m.Active(), Turn{Now: now, Term: 2, Next: 1}); len(d.Starts) != 1 {
+		t.Errorf("%+v, want the task to be tried again", d)
+	}
+}

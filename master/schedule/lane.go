@@ -18,7 +18,7 @@ type lane struct {
 
 // take returns the next task to start, nil where there is none.
 func (l *lane) take(q *queue, s *state.Stage, now time.Time) *state.Task {
-	for len(l.waiting) > 0 && !l.waiting[0].until.After(now) {
+	for len(l.waiting) > 0 && !early(l.waiting[0].until, now) {
 		heap.Push(&l.again, heap.Pop(&l.waiting).(wait).index)
 	}
 	for {
@@ -27,12 +27,18 @@ func (l *lane) take(q *queue, s *state.Stage, now time.Time) *state.Task {
 		case t == nil:
 			return nil
 		case t.Committed || q.runs(t.Stage, t.Index):
-		case t.RetryAt.After(now):
+		case early(t.RetryAt, now):
 			heap.Push(&l.waiting, wait{t.RetryAt, t.Index})
 		default:
 			return t
 		}
 	}
+}
+
+// early tells whether a task has to wait until a time. One that is further ahead than any pause was written by a master
+// whose clock was wrong, or this one's is: nobody waits for that.
+func early(until, now time.Time) bool {
+	return until.After(now) && until.Sub(now) <= state.LongestPause
 }
 
 func (l *lane) pop(s *state.Stage) *state.Task {

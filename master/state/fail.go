@@ -19,8 +19,9 @@ const (
 
 // The pause before a failed task is tried again grows from the first to the longest by doubling.
 const (
-	firstPause   = 100 * time.Millisecond
-	longestPause = 10 * time.Second
+	firstPause = 100 * time.Millisecond
+	// LongestPause is the most by which Task.RetryAt lies behind the failure.
+	LongestPause = 10 * time.Second
 )
 
 // Fail reports an attempt that has failed. A User or Retryable failure counts against the task, and the job fails at
@@ -113,8 +114,8 @@ func (j *Job) blame(t *Task, c *Fail) *Job {
 // pause returns how long a task waits after its nth failure.
 func pause(n int) time.Duration {
 	p := firstPause
-	for ; n > 1 && p < longestPause; n-- {
+	for ; n > 1 && p < LongestPause; n-- {
 		p *= 2
 	}
-	return min(p, longestPause)
+	return min(p, LongestPause)
 }
