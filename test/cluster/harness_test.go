@@ -27,7 +27,7 @@ const (
 	patience = 90 * time.Second
 	// stuckAfter is how long an attempt may go without finishing a record, lostAfter how long a worker may be gone.
 	stuckAfter = 6 * time.Second
-	lostAfter  = 2 * time.Second
+	lostAfter  = 4 * time.Second
 	// submitter is a variable that the tests' commands have and executors don't: by it a job knows where it is.
 	submitter = "UNRULY_SUBMITTER"
 )
