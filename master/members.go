@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"fletch/api"
 	"fletch/fault"
 	"fletch/master/replica"
@@ -26,11 +28,13 @@ func (s *clusterServer) AddMaster(ctx context.Context, r *api.AddMasterRequest) 
 func (m *Master) joinable(ctx context.Context, r *api.AddMasterRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, helloWait)
 	defer cancel()
-	peer, err := m.peers.cluster(r.GetAddress())
+	// A connection that is kept would still be waiting to be tried again, if the master has begun only after an earlier call.
+	connection, err := grpc.NewClient("passthrough:///"+r.GetAddress(), api.DialOptions()...)
 	if err != nil {
-		return err
+		return fault.As(fault.Permanent, err)
 	}
-	reply, err := peer.Ping(ctx, &api.PingRequest{})
+	defer connection.Close() // it was only asked
+	reply, err := api.NewClusterClient(connection).Ping(ctx, &api.PingRequest{})
 	switch {
 	case err != nil:
 		return fault.As(fault.Permanent, fmt.Errorf("no master answers at %s: start it first, with --join %s (%w)", r.GetAddress(), m.address, err))

@@ -25,14 +25,14 @@ type clusterServer struct {
 // watchEvery is how often a watcher hears of a job at most, but for its end.
 const watchEvery = 100 * time.Millisecond
 
-// job returns a job as the leader knows it.
+// job returns a job as the leader knows it. It is described off the loop: many may watch a job with many attempts.
 func (l *leader) job(ctx context.Context, id string) (*api.Job, error) {
-	var out report.Job
 	var s *state.Job
+	var running []view.Attempt
 	err := l.do(ctx, func() {
 		l.replica.Read(func(m *state.Machine) { s = m.Job(id) })
-		if s != nil {
-			out = view.Job(s, l.runningOf(id), time.Now())
+		if s != nil && !s.Status.Ended() {
+			running = l.runningOf(id)
 		}
 	})
 	switch {
@@ -41,7 +41,7 @@ func (l *leader) job(ctx context.Context, id string) (*api.Job, error) {
 	case s == nil:
 		return nil, &api.NotFound{What: "job " + id}
 	}
-	return putJob(s, out), nil
+	return putJob(s, view.Job(s, running, time.Now())), nil
 }
 
 // putJob adds to a report what the state alone knows.
@@ -134,26 +134,23 @@ func (s *clusterServer) ListJobs(ctx context.Context, r *api.ListJobsRequest) (*
 	if limit <= 0 {
 		limit = 100
 	}
-	jobs, total, err := l.list(ctx, limit, r.GetActive())
-	return &api.ListJobsReply{Jobs: jobs, Total: int32(total)}, err
+	jobs, total := l.list(limit, r.GetActive())
+	return &api.ListJobsReply{Jobs: jobs, Total: int32(total)}, nil
 }
 
-func (l *leader) list(ctx context.Context, limit int, active bool) (jobs []*api.Job, total int, err error) {
-	err = l.do(ctx, func() {
-		var all []*state.Job
-		l.replica.Read(func(m *state.Machine) {
-			if all = m.Active(); !active {
-				all = m.Jobs()
-			}
-		})
-		total = len(all)
-		for i := len(all) - 1; i >= 0 && len(jobs) < limit; i-- {
-			j := view.Job(all[i], nil, time.Now())
-			j.Stages = nil
-			jobs = append(jobs, putJob(all[i], j))
+func (m *Master) list(limit int, active bool) (jobs []*api.Job, total int) {
+	var all []*state.Job
+	m.replica.Read(func(m *state.Machine) {
+		if all = m.Active(); !active {
+			all = m.Jobs()
 		}
 	})
-	return jobs, total, err
+	for i := len(all) - 1; i >= 0 && len(jobs) < limit; i-- {
+		j := view.Job(all[i], nil, time.Now())
+		j.Stages = nil
+		jobs = append(jobs, putJob(all[i], j))
+	}
+	return jobs, len(all)
 }
 
 // CancelJob ends a job.
@@ -213,7 +210,7 @@ func (m *Master) status(ctx context.Context) (*api.StatusReply, error) {
 		slices.SortFunc(reply.Workers, func(a, b *api.Worker) int { return cmp.Compare(a.GetId(), b.GetId()) })
 	})
 	if err == nil {
-		reply.Jobs, _, err = l.list(ctx, statusJobs, false)
+		reply.Jobs, _ = m.list(statusJobs, false)
 	}
 	return reply, err
 }
