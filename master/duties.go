@@ -30,10 +30,11 @@ func (l *leader) pay(j *job) {
 		} else {
 			command = l.published(snapshot)
 		}
-		if l.ctx.Err() != nil {
-			return nil // what the end of the term has cut short is no verdict: the next leader pays
+		select {
+		case <-l.ctx.Done(): // what the end of the term has cut short is no verdict: the next leader pays
+		default:
+			l.post(func() { l.propose(command, done) })
 		}
-		l.post(func() { l.propose(command, done) })
 		return nil
 	})
 }

@@ -119,11 +119,13 @@ func (j *jobLogs) pass(ctx context.Context, w state.Worker) error {
 	for {
 		last := j.last()
 		found, err := j.fetch(ctx, w)
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
 			text := fmt.Sprintf("the log of this worker can't be had: %v", err)
 			return j.send(&api.LogLine{Worker: w.ID, TimeUnixNanos: time.Now().UnixNano(), Level: "WARN", Text: text})
-		}
-		if err != nil || found || last {
+		case found || last:
 			return nil
 		}
 		if err := j.pause(ctx); err != nil {

@@ -125,7 +125,7 @@ func (l *leader) hasEnded(id string) (ended bool) {
 }
 
 // ListJobs lists jobs, the latest first.
-func (s *clusterServer) ListJobs(ctx context.Context, r *api.ListJobsRequest) (*api.ListJobsReply, error) {
+func (s *clusterServer) ListJobs(_ context.Context, r *api.ListJobsRequest) (*api.ListJobsReply, error) {
 	l, err := s.leader()
 	if err != nil {
 		return nil, err
