@@ -32,7 +32,7 @@ func (t *Task) Logger() *slog.Logger { return t.task.Log.With("operator", t.op.S
 // Do runs f, which may block on a file or the network, on a goroutine for such calls, and returns its error. Other tasks
 // use the core meanwhile. f must not call back into the engine. When the attempt is cancelled Do returns at once, with f
 // still running or still to run: what f writes to must not be used afterwards.
-func (t *Task) Do(f func() error) error { return coro.Do(t.task.Coroutine, f) }
+func (t *Task) Do(f func() error) error { return t.task.Do(f) }
 
 // Coroutine returns the coroutine that runs the attempt.
 func (t *Task) Coroutine() *coro.Coroutine { return t.task.Coroutine }

@@ -17,7 +17,7 @@ type attempt struct {
 	sent   bool // the executor has it
 	rows   int64
 	bytes  int64
-	grew   time.Time // when rows or bytes last did, or it was sent
+	grew   time.Time // when it last came further, or was sent
 	stopBy time.Time // when it has to have ended; zero if nobody has stopped it
 	stuck  bool      // it was stopped as it finished no record
 	reason string    // why it was stopped
@@ -82,14 +82,15 @@ func (t *attempt) disobeyed(frames string) error {
 	return t.stopped()
 }
 
-// progressed takes what an executor says of its attempts.
+// progressed takes what an executor says of its attempts. It names those alone that have come further, be it not in rows or
+// bytes.
 func (a *agent) progressed(c *child, m *api.ProgressReport) {
 	for _, p := range m.GetAttempts() {
 		t := a.attempts[p.GetAttempt()]
-		if t == nil || t.job.child != c || p.GetRows() <= t.rows && p.GetBytes() <= t.bytes {
+		if t == nil || t.job.child != c {
 			continue
 		}
-		t.rows, t.bytes, t.grew = p.GetRows(), p.GetBytes(), time.Now()
+		t.rows, t.bytes, t.grew = max(t.rows, p.GetRows()), max(t.bytes, p.GetBytes()), time.Now()
 	}
 }
 

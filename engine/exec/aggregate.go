@@ -161,7 +161,7 @@ func Aggregate[K, V, A any](t *Task, src Source, x Keyed[K, V, A], ordered bool,
 		return err
 	}
 	for _, place := range table.order(ordered, t.pause) {
-		t.pause()
+		t.advance()
 		if !out(keyer.Decode(table.Key(place)), table.Acc(place)) {
 			break
 		}

@@ -58,7 +58,7 @@ func Group[K, V any](t *Task, src Source, codec *batch.Codec[batch.KV[K, V]], ke
 	}
 	g.sort()
 	for _, place := range g.table.order(ordered, t.pause) {
-		t.pause()
+		t.advance()
 		if !out(keyer.Decode(g.table.Key(place)), once(g.values(*g.table.Acc(place)))) {
 			break
 		}
@@ -152,7 +152,7 @@ func (g *groups[K, V]) values(group uint32) iter.Seq[V] {
 		const value = 1 // the field of batch.KV
 		kv := new(batch.KV[K, V])
 		for _, id := range g.rows[g.starts[group]:g.starts[group+1]] {
-			g.task.pause()
+			g.task.advance()
 			g.decoders[id.record].ReadField(value, kv, int(id.row))
 			if !yield(kv.Value) {
 				return

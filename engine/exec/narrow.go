@@ -92,7 +92,7 @@ func MapBatches[T, U any](t *Task, node int, in *batch.Codec[T], to *batch.Codec
 			some := rows[:min(len(rows), d.Len()-from)]
 			d.Read(some, from)
 			for i := range some {
-				t.pause()
+				t.advance()
 				if more = out(some[i]); !more {
 					break
 				}

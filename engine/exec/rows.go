@@ -22,7 +22,7 @@ const (
 func Pull[T any](t *Task, src Source, codec *batch.Codec[T], out func(T) bool) error {
 	return vectors(t, src, codec, func(rows []T, from int) bool {
 		for i := range rows {
-			t.pause()
+			t.advance()
 			t.row = from + i
 			if !out(rows[i]) {
 				return false

@@ -41,6 +41,7 @@ type Task struct {
 	aborted  error    // why rows were left: the run fails with it
 	source   Source   // that records come from
 	read     int64    // bytes that source has told of
+	steps    int64    // those of Progress, and some that are not told yet
 	row      int      // within the batch that source yielded last; below zero: no record is at work
 }
 
@@ -55,7 +56,11 @@ func (t *Task) collected(node int) (row int) {
 }
 
 // Progress is what an attempt has done so far.
-type Progress struct{ Rows, Bytes atomic.Int64 }
+type Progress struct {
+	Rows, Bytes atomic.Int64
+	// Steps grows as records, groups and values are done with. While it stands still, one call of user code has not returned.
+	Steps atomic.Int64
+}
 
 // Failure returns the error of the last run: for a caller that is itself unwound by user code that ended the goroutine.
 func (t *Task) Failure() error { return t.failure }
@@ -91,6 +96,13 @@ func (t *Task) Counters() map[string]int64 { return t.counters }
 // Metrics returns what has been counted so far.
 func (t *Task) Metrics() plan.Metrics { return t.metrics }
 
+// advance is pause for loops over what was there before user code ran: when it gets to one thing, it is done with the one
+// before. What user code emits does not count, as that may have no end.
+func (t *Task) advance() {
+	t.steps++
+	t.pause()
+}
+
 // pause yields once the quantum is spent; it leaves the rows when the attempt has been cancelled. Loops over rows call
 // it for each.
 func (t *Task) pause() {
@@ -100,4 +112,13 @@ func (t *Task) pause() {
 }
 
 //go:noinline
-func (t *Task) yield() { t.check(t.Coroutine.Yield()) }
+func (t *Task) yield() {
+	t.Progress.Steps.Store(t.steps)
+	t.check(t.Coroutine.Yield())
+}
+
+// Do runs f, which may block, on a goroutine for such calls while other coroutines use the core.
+func (t *Task) Do(f func() error) error {
+	t.Progress.Steps.Store(t.steps) // the quantum begins anew afterwards, and may never be spent
+	return coro.Do(t.Coroutine, f)
+}

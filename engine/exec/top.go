@@ -32,7 +32,7 @@ func PullTop[T any](t *Task, src Source, codec *batch.Codec[T], n int, key Order
 	}
 	t.row = -1
 	for _, item := range top.sorted() {
-		t.pause()
+		t.advance()
 		if !out(item.rec) {
 			break
 		}

@@ -23,6 +23,7 @@ type running struct {
 	log       *attemptLog
 	progress  exec.Progress
 	told      api.AttemptProgress // what the agent knows of the progress
+	steps     int64               // those of the progress that it knows of, as a report has the attempts that have come further
 }
 
 // ended is the outcome of an attempt.
@@ -157,8 +158,8 @@ func (x *executor) report() {
 	}
 	report := &api.ProgressReport{}
 	for _, r := range x.job.running {
-		rows, bytes := r.progress.Rows.Load(), r.progress.Bytes.Load()
-		if rows != r.told.Rows || bytes != r.told.Bytes {
+		rows, bytes, steps := r.progress.Rows.Load(), r.progress.Bytes.Load(), r.progress.Steps.Load()
+		if rows != r.told.Rows || bytes != r.told.Bytes || steps != r.steps {
 			report.Attempts = append(report.Attempts, &api.AttemptProgress{Attempt: r.name, Rows: rows, Bytes: bytes})
 		}
 	}
@@ -167,6 +168,6 @@ func (x *executor) report() {
 	}
 	for _, p := range report.Attempts {
 		r := x.job.running[p.Attempt]
-		r.told.Rows, r.told.Bytes = p.Rows, p.Bytes
+		r.told.Rows, r.told.Bytes, r.steps = p.Rows, p.Bytes, r.progress.Steps.Load()
 	}
 }

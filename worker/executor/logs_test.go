@@ -109,6 +109,18 @@ func TestProgress(t *testing.T) {
 	if len(second) != 1 || len(second[0].GetProgress().Attempts) != 1 || second[0].GetProgress().Attempts[0].Attempt != "b" {
 		t.Errorf("told is %v", second)
 	}
+	x.out.sent(second[0])
+	x.job.running["a"].progress.Steps.Store(1)
+	x.report()
+	third := x.out.take()
+	if len(third) != 1 || len(third[0].GetProgress().Attempts) != 1 || third[0].GetProgress().Attempts[0].Attempt != "a" {
+		t.Fatalf("told is %v", third)
+	}
+	x.out.sent(third[0])
+	x.report()
+	if m := x.out.take(); m != nil {
+		t.Errorf("nothing has changed again, told is %v", m)
+	}
 }
 
 // TestReports tells the agent of a long attempt's progress several times a second.
