@@ -29,6 +29,7 @@ type leader struct {
 	jobs    map[string]*job // those that have not ended, and those that are being let go
 	settling
 	commands
+	expired time.Time // when expire was last called
 }
 
 // attempt is one that was ordered and is not known to have ended.
@@ -263,6 +264,10 @@ func (l *leader) assign() <-chan time.Time {
 // expire gives up connections that are silent and declares workers lost that have been gone for too long.
 func (l *leader) expire() {
 	now := time.Now()
+	late := now.Sub(l.expired) > silence/2
+	if l.expired = now; late {
+		return // the loop itself was held up: what workers have sent meanwhile comes first
+	}
 	connected := 0
 	for _, w := range l.workers {
 		switch {

@@ -2,9 +2,15 @@ package master
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"fletch/api"
+	"fletch/fault"
+	"fletch/master/replica"
 	"fletch/master/schedule"
 	"fletch/master/state"
 )
@@ -14,6 +20,7 @@ type producers struct {
 	version uint64         // grows with the term too: a worker may have the list of an earlier leader
 	parents []*state.Stage // the snapshots that the list was made from
 	order   *api.ProducersOrder
+	bytes   int // of order
 }
 
 // start orders an attempt, after what the worker has to know for it.
@@ -33,6 +40,12 @@ func (l *leader) start(s schedule.Start) {
 	order := &api.StartOrder{Attempt: a.name, Job: j.state.ID, Task: api.TaskOf(&s.Task)}
 	if len(j.state.Stages[s.Task.Stage].Parents) > 0 {
 		p := l.producersOf(j, s.Task.Stage)
+		if p.bytes > maxProducersBytes {
+			message := fmt.Sprintf("stage %d reads %d outputs, whose list of %d bytes no worker takes (%d at the most): make fewer, larger inputs of the job's",
+				s.Task.Stage, len(p.order.GetAttempts()), p.bytes, maxProducersBytes)
+			l.propose(state.Abort{Job: j.state.ID, Class: fault.Permanent, Message: message, At: time.Now()}, func(replica.Outcome) {})
+			return // the end of the job frees the slot
+		}
 		if sent.producers[s.Task.Stage] != p.version {
 			sent.producers[s.Task.Stage] = p.version
 			c.send(&api.MasterMessage{Message: &api.MasterMessage_Producers{Producers: p.order}})
@@ -41,6 +54,9 @@ func (l *leader) start(s schedule.Start) {
 	}
 	c.send(&api.MasterMessage{Message: &api.MasterMessage_Start{Start: order}})
 }
+
+// maxProducersBytes leaves room in a message for what is around the list.
+const maxProducersBytes = api.MaxMessageBytes - 1<<20
 
 // defaultMaxLine is the length of the longest line of text where a job's submitter chose none.
 const defaultMaxLine = 16 << 20
@@ -80,6 +96,7 @@ func (l *leader) producersOf(j *job, stage int) *producers {
 		p.order.Attempts = append(p.order.Attempts, producer.Attempt.String())
 		p.order.Holders = append(p.order.Holders, holder)
 	}
+	p.bytes = proto.Size(p.order)
 	j.producers[stage] = p
 	return p
 }
