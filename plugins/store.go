@@ -25,7 +25,7 @@ import (
 type Store struct {
 	dir   string
 	cache bool
-	mu  sync.Mutex // between the look at a plugin's age and its removal nobody may ask for it
+	mu    sync.Mutex // between the look at a plugin's age and its removal nobody may ask for it
 }
 
 const putPattern = ".put-*"
