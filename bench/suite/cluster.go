@@ -43,7 +43,7 @@ type clusterStatus struct {
 }
 
 // startCluster starts a cluster in a directory of its own; end ends it.
-func startCluster(ctx context.Context, c Config, masters, workers int, flags ...string) (*localCluster, error) {
+func startCluster(ctx context.Context, c Config, masters, workers int) (*localCluster, error) {
 	if err := build(ctx, c, c.Repository, "./cmd/fletch"); err != nil {
 		return nil, err
 	}
@@ -61,8 +61,7 @@ func startCluster(ctx context.Context, c Config, masters, workers int, flags ...
 	}
 	l := &localCluster{program: program, dir: dir}
 	began := time.Now()
-	args := append([]string{"cluster", "up", "--dir", dir, "--masters", strconv.Itoa(masters), "--workers", strconv.Itoa(workers)}, flags...)
-	if _, err := l.run(ctx, args...); err != nil {
+	if _, err := l.run(ctx, "cluster", "up", "--dir", dir, "--masters", strconv.Itoa(masters), "--workers", strconv.Itoa(workers)); err != nil {
 		return nil, errors.Join(err, l.end())
 	}
 	l.ready = time.Since(began)

@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -53,7 +52,7 @@ func withChildren(pid int) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, child := range strings.Fields(string(bytes.TrimSpace(text))) {
+		for child := range strings.FieldsSeq(string(text)) {
 			n, err := strconv.Atoi(child)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
