@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -60,11 +61,11 @@ func setup() (err error) {
 	return nil
 }
 
-// nothingLeft wants no process of the program that was built, and none of its temporary files.
+// nothingLeft wants no process of the program that was built, and none of its temporary files. It ends what there is.
 func nothingLeft() error {
 	var errs []error
 	for _, p := range processes() {
-		errs = append(errs, fmt.Errorf("process %d is left: %s", p.pid, p.command))
+		errs = append(errs, fmt.Errorf("process %d is left: %s", p.pid, p.command), syscall.Kill(p.pid, syscall.SIGKILL))
 	}
 	files, err := os.ReadDir(filepath.Join(temp, "tmp"))
 	for _, f := range files {
