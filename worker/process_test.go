@@ -64,6 +64,7 @@ func TestOrphans(t *testing.T) {
 		s.job("words", b.plugin, "deaf", "child")
 		s.start("words", "words_0", 0)
 		b.logged("words", "child")
+		eventually(t, "there is a spare, too", func() bool { return len(children(t)) == 2 }, func() string { return "" })
 		fmt.Println("children", strings.Join(children(t), " "))
 		select {}
 	}
