@@ -30,7 +30,8 @@ type Config struct {
 	Insecure bool
 	// Version is that of this program, for the masters to show.
 	Version string
-	// Slots is how many attempts run at a time; those that wait for data use no core. Default: four per core.
+	// Slots is how many attempts run at a time; those that wait for data use no core. Default: two per core, as the tables of
+	// more contend for its caches.
 	Slots int
 	// Parallelism is how many cores an executor uses at a time. Default: all.
 	Parallelism int
@@ -77,7 +78,7 @@ var defaultWaits = waits{
 }
 
 const (
-	slotsPerCore  = 4
+	slotsPerCore  = 2
 	maxSlots      = 4096
 	leastMemory   = 64 << 20
 	defaultListen = "127.0.0.1:0"

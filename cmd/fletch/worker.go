@@ -28,7 +28,7 @@ func (s *workerSettings) section() config.Section {
 		{Name: "dir", Usage: "keep the data in `DIR` (default: fletch/worker in $XDG_STATE_HOME)", Value: config.Text(&s.dir)},
 		{Name: "id", Usage: "be the worker `NAME` (default: what DIR says, or a new name)", Value: config.Text(&s.id)},
 		{Name: "cluster", Usage: "belong to the cluster `NAME` (default: what DIR says, or any)", Value: config.Text(&s.cluster)},
-		{Name: "slots", Usage: "run up to `N` attempts at a time (default: 4 for each core)", Value: config.Count(&s.slots, 1, 1<<14)},
+		{Name: "slots", Usage: "run up to `N` attempts at a time (default: 2 for each core)", Value: config.Count(&s.slots, 1, 1<<14)},
 		{Name: "parallelism", Usage: "let a job use `N` cores at a time (default: all)", Value: config.Count(&s.parallelism, 1, 4096)},
 		{Name: "memory", Usage: "use up to `SIZE`, such as 8GiB (default: half of the memory)", Value: config.Size(&s.memory, 64<<20, 1<<60)},
 		{Name: "stuck-after", Usage: "give up an attempt that finishes no record for `DURATION` (default: 10m)", Value: config.Duration(&s.stuck, time.Second)},
