@@ -46,7 +46,6 @@ type job struct {
 	state     *state.Job
 	paying    bool               // its duty is being done
 	producers map[int]*producers // by stage
-	submitted time.Time          // by this process's clock, or when the term began
 }
 
 const (
@@ -171,35 +170,33 @@ func (l *leader) begin() {
 // step does what the state asks for: duties, the end of jobs, starts and stops. The channel fires when a task may be
 // tried again.
 func (l *leader) step() <-chan time.Time {
-	for _, j := range l.activeJobs() {
-		if !j.paying && j.state.Duty != state.NoDuty {
+	active := l.activeJobs()
+	for _, s := range active {
+		if j := l.jobs[s.ID]; !j.paying && s.Duty != state.NoDuty {
 			l.pay(j)
 		}
 	}
-	wake := l.assign()
+	wake := l.assign(active)
 	l.flush()
 	l.metrics.running.Set(float64(len(l.running)))
 	return wake
 }
 
 // activeJobs takes the snapshots of the jobs that have not ended, in the order of submission, and lets go of the others.
-func (l *leader) activeJobs() []*job {
-	var active []*state.Job
+// Until the next call l.jobs has these very snapshots: what one step decides it decides about one state, although commands
+// are applied meanwhile.
+func (l *leader) activeJobs() (active []*state.Job) {
 	l.replica.Read(func(s *state.Machine) {
 		active = s.Active()
 		for id, j := range l.jobs {
 			j.state = s.Job(id)
 		}
 	})
-	jobs := make([]*job, len(active))
-	for i, a := range active {
-		j := l.jobs[a.ID]
-		if j == nil {
-			j = &job{producers: map[int]*producers{}, submitted: time.Now()}
-			l.jobs[a.ID] = j
+	for _, a := range active {
+		if l.jobs[a.ID] == nil {
+			l.jobs[a.ID] = &job{producers: map[int]*producers{}}
 		}
-		j.state = a
-		jobs[i] = j
+		l.jobs[a.ID].state = a
 	}
 	if len(l.jobs) > len(active) {
 		for id, j := range l.jobs {
@@ -209,7 +206,7 @@ func (l *leader) activeJobs() []*job {
 			}
 		}
 	}
-	return jobs
+	return active
 }
 
 // letGo ends what is left of a job on the workers and, unless it was published, in its outputs.
@@ -238,15 +235,13 @@ func (l *leader) forget(a *attempt) {
 	l.board.End(a.id)
 }
 
-// assign starts and stops attempts.
-func (l *leader) assign() <-chan time.Time {
+// assign starts and stops attempts of the jobs that activeJobs has returned.
+func (l *leader) assign(active []*state.Job) <-chan time.Time {
 	now := time.Now()
 	if !l.over(now) {
 		return time.After(l.until.Sub(now))
 	}
-	var jobs []*state.Job
-	l.replica.Read(func(s *state.Machine) { jobs = s.Active() })
-	d := l.board.Assign(jobs, schedule.Turn{Now: now, Term: l.term, Next: l.number})
+	d := l.board.Assign(active, schedule.Turn{Now: now, Term: l.term, Next: l.number})
 	for _, s := range d.Starts {
 		l.start(s)
 	}
