@@ -73,8 +73,7 @@ func (s *clusterServer) GetJob(ctx context.Context, r *api.GetJobRequest) (*api.
 	if err != nil {
 		return nil, err
 	}
-	j, err := l.job(ctx, r.GetId())
-	return j, err
+	return l.job(ctx, r.GetId())
 }
 
 // WatchJob sends a job as it changes, and returns after its end.
@@ -166,8 +165,7 @@ func (s *clusterServer) CancelJob(ctx context.Context, r *api.CancelJobRequest) 
 	if err != nil {
 		return nil, err
 	}
-	j, err := l.job(ctx, r.GetId())
-	return j, err
+	return l.job(ctx, r.GetId())
 }
 
 // ExplainJob returns a job's plan as text.
@@ -188,18 +186,13 @@ const statusJobs = 20
 
 // Status describes the cluster.
 func (s *clusterServer) Status(ctx context.Context, _ *api.StatusRequest) (*api.StatusReply, error) {
-	reply, err := s.status(ctx)
-	return reply, err
-}
-
-func (m *Master) status(ctx context.Context) (*api.StatusReply, error) {
-	leader, _ := m.replica.Leader()
-	reply := &api.StatusReply{Cluster: m.config.Cluster, Version: m.config.Version, Leader: leader.Address}
-	for _, s := range m.replica.Servers() {
-		reply.Masters = append(reply.Masters, &api.Master{Id: s.ID, Address: s.Address, Leader: s.ID == leader.ID})
+	leader, _ := s.replica.Leader()
+	reply := &api.StatusReply{Cluster: s.config.Cluster, Version: s.config.Version, Leader: leader.Address}
+	for _, m := range s.replica.Servers() {
+		reply.Masters = append(reply.Masters, &api.Master{Id: m.ID, Address: m.Address, Leader: m.ID == leader.ID})
 	}
-	m.ask(ctx, reply.Masters)
-	l := m.leading.Load()
+	s.ask(ctx, reply.Masters)
+	l := s.leading.Load()
 	if l == nil {
 		return reply, nil
 	}
@@ -210,7 +203,7 @@ func (m *Master) status(ctx context.Context) (*api.StatusReply, error) {
 		slices.SortFunc(reply.Workers, func(a, b *api.Worker) int { return cmp.Compare(a.GetId(), b.GetId()) })
 	})
 	if err == nil {
-		reply.Jobs, _ = m.list(statusJobs, false)
+		reply.Jobs, _ = s.list(statusJobs, false)
 	}
 	return reply, err
 }

@@ -145,7 +145,6 @@ func (l *leader) status(c *connection, s *api.Heartbeat) {
 	if c.worker == nil || c.worker.connection != c {
 		return // replaced: what it reports is reported again on the other connection
 	}
-	c.resident = s.GetResidentBytes()
 	for _, p := range s.GetProgress() {
 		if id, err := state.ParseAttemptID(p.GetAttempt()); err == nil {
 			if a := c.worker.running[id]; a != nil {
@@ -245,14 +244,13 @@ func failOf(a *attempt, e *api.Error) state.Fail {
 
 // connection is one stream of a worker. Its fields but out belong to the leader's loop.
 type connection struct {
-	hello    *api.Hello
-	worker   *worker // once it is registered
-	heard    time.Time
-	resident int64
-	cancel   context.CancelCauseFunc
-	jobs     map[string]*sentJob
-	stopped  map[string]bool // attempts whose stop was ordered
-	out      *outbox
+	hello   *api.Hello
+	worker  *worker // once it is registered
+	heard   time.Time
+	cancel  context.CancelCauseFunc
+	jobs    map[string]*sentJob
+	stopped map[string]bool // attempts whose stop was ordered
+	out     *outbox
 }
 
 // sentJob is what a worker has been told of a job.
