@@ -22,6 +22,9 @@ import (
 // It should do so before it does much else: see interfaces.
 func Open(path string) (job func(args []string) (*engine.Job, error), err error) {
 	runtime.KeepAlive(interfaces)
+	if this, err := plugins.ThisBuild(); err == nil && this.Settings["CGO_ENABLED"] != "1" {
+		return nil, fault.As(fault.Permanent, plugins.ErrNoCgo)
+	}
 	p, err := load(path)
 	if err != nil {
 		return nil, err
@@ -57,12 +60,7 @@ func load(path string) (p *plugin.Plugin, err error) {
 				err = fault.As(fault.User, &exec.OperatorError{Op: "the plugin's initialization", Err: &exec.PanicError{Value: v}, Stack: stack})
 			}
 		}()
-		p, err = plugin.Open(path)
-		switch {
-		case err == nil:
-		case strings.HasSuffix(err.Error(), "not implemented"):
-			err = fault.As(fault.Permanent, plugins.ErrNoCgo)
-		default:
+		if p, err = plugin.Open(path); err != nil {
 			err = fault.As(fault.Permanent, fmt.Errorf("open the plugin %s: %w; build it again with this fletch: fletch build PKG -o FILE.so", path, err))
 		}
 	}()
