@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,8 +59,9 @@ func TestStop(t *testing.T) {
 	bystander := child(t, "bystander", "echo; exec sleep 1000")
 	reused := *bystander
 	reused.Started++ // the PID was that of an earlier process
-	for ended.running() {
-		time.Sleep(time.Millisecond)
+	// Wait for its end and leave it unreaped.
+	if err := unix.Waitid(unix.P_PID, ended.PID, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
 	}
 	pids := []Process{*obeys, *defies}
 	list, err := stop([]*Process{obeys, defies, ended, &reused, {ID: "never"}}, 300*time.Millisecond)
