@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 )
@@ -20,6 +21,10 @@ type Task struct {
 	Coroutine *coro.Coroutine
 	// Memory allocates batches.
 	Memory memory.Allocator
+	// Share is the attempt's part of the process's memory: what operators keep is taken from it first.
+	Share *budget.Share
+	// Spill takes what Share does not grant.
+	Spill Spill
 	// Log takes what user code logs.
 	Log *slog.Logger
 	// TableBytes is how large the table of one combiner may grow before it is flushed.
