@@ -117,10 +117,11 @@ type encoder[T any] struct {
 	vector  int      // how many rows are moved to columns at a time: fewer where they are large
 	parts   []uint32 // of the rows in builder and rows; empty for a sink
 	inner   bool     // the port is no output of the stage: its rows are not counted
+	limit   int      // the bytes at which rows are handed on
 }
 
 func newEncoder[T any](t *Task, node int, port Port, codec *batch.Codec[T]) *encoder[T] {
-	e := &encoder[T]{task: t, node: node, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows), vector: firstRows}
+	e := &encoder[T]{task: t, node: node, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows), vector: firstRows, limit: batchBytes}
 	t.atEnd = append(t.atEnd, e.builder.Release)
 	return e
 }
@@ -141,18 +142,18 @@ func (e *encoder[T]) encode() error {
 	}
 	e.adapt(e.builder.Bytes() - before)
 	e.rows = e.rows[:0]
-	if e.builder.Bytes() < batchBytes {
+	if e.builder.Bytes() < e.limit {
 		return nil
 	}
 	return e.write()
 }
 
-// adapt chooses the size of the next vector by that of the last one, so that neither passes batchBytes by much.
+// adapt chooses the size of the next vector by that of the last one, so that neither passes the limit by much.
 func (e *encoder[T]) adapt(bytes int) {
 	switch {
-	case bytes > batchBytes:
+	case bytes > e.limit:
 		e.vector = max(e.vector/2, 1)
-	case 2*bytes <= batchBytes && len(e.rows) == e.vector:
+	case 2*bytes <= e.limit && len(e.rows) == e.vector:
 		e.vector = min(e.vector*2, vectorRows)
 	}
 }
