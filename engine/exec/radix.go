@@ -3,7 +3,6 @@ package exec
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"slices"
 )
 
@@ -11,16 +10,6 @@ import (
 type ranked struct {
 	prefix uint64
 	at     uint64 // what it is: of two with equal keys, the smaller one comes first
-}
-
-// prefixOf returns the first eight bytes of a key.
-func prefixOf(key []byte) uint64 {
-	if len(key) >= 8 {
-		return binary.BigEndian.Uint64(key)
-	}
-	var b [8]byte
-	copy(b[:], key)
-	return binary.BigEndian.Uint64(b[:])
 }
 
 // sorting sorts items by their keys, those with equal keys by at: a radix sort from the least significant byte of the

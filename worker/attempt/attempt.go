@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"fletch/engine/batch"
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
@@ -229,24 +230,9 @@ func (s *blockSource) Next() (arrow.Record, error) {
 	s.last = 0
 	if err == nil {
 		s.last = rec.NumRows()
-		for _, column := range rec.Columns() {
-			s.bytes += size(column.Data())
-		}
+		s.bytes += batch.SizeOf(rec)
 	}
 	return rec, err
-}
-
-// size returns the bytes of an array's buffers.
-func size(data arrow.ArrayData) (n int64) {
-	for _, b := range data.Buffers() {
-		if b != nil {
-			n += int64(b.Len())
-		}
-	}
-	for _, child := range data.Children() {
-		n += size(child)
-	}
-	return n
 }
 
 // BytesRead counts the bytes of the columns, without the frames around them.
