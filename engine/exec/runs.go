@@ -73,10 +73,11 @@ func (r *runs[T]) open() ([]cursor[T], bool, error) {
 }
 
 // openFew is open for a caller who has given back all that he can do without: where not all runs can be read at a time, it
-// first merges some of them. It waits for the part of the memory that the share is sure of and needs it for two runs.
-func (r *runs[T]) openFew() ([]cursor[T], error) {
-	for {
-		granted, err := r.take()
+// first merges some of them. It waits for the part of the memory that the share is sure of and needs it for two runs. The
+// cost of so many of them has been taken already.
+func (r *runs[T]) openFew(taken int) ([]cursor[T], error) {
+	for ; ; taken = 0 {
+		granted, err := r.take(taken)
 		if err != nil {
 			return nil, err
 		}
@@ -98,11 +99,13 @@ func (r *runs[T]) cost() (bytes int64) {
 	return bytes + int64(cursorRows[T]())*int64(unsafe.Sizeof(rec))
 }
 
-// take takes the cost of as many runs as the share grants, but of two if there are as many, and returns their number.
-func (r *runs[T]) take() (granted int, err error) {
+// take takes the cost of as many runs as the share grants, but of two if there are as many, and returns their number, with
+// those whose cost is taken.
+func (r *runs[T]) take(taken int) (granted int, err error) {
 	cost := r.cost()
 	granted = min(len(r.all), 2)
-	if err := r.task.await(int64(granted) * cost); err != nil {
+	if err := r.task.await(int64(granted-taken) * cost); err != nil {
+		r.task.Share.Give(int64(taken) * cost)
 		return 0, err
 	}
 	for granted < len(r.all) && r.task.Share.Take(cost) {
@@ -137,6 +140,7 @@ func (r *runs[T]) mergeSome(atATime int) error {
 		r.task.check(mergeFolded(r.task, open, r.fold, func(rec *T, _ []byte) bool { add(*rec); return true }))
 	})
 	if err != nil {
+		closeAll(open) // where the merge has not begun
 		return err
 	}
 	for _, run := range some {
@@ -183,6 +187,13 @@ func mergeFolded[T any](t *Task, open []cursor[T], fold func(into, rec *T), f fu
 	return err
 }
 
+// closeAll closes cursors.
+func closeAll[T any](open []cursor[T]) {
+	for _, c := range open {
+		c.close()
+	}
+}
+
 // openSome opens runs whose cost has been taken; their cursors give it back.
 func (r *runs[T]) openSome(some []Run) ([]cursor[T], error) {
 	cost := r.cost()
@@ -197,12 +208,6 @@ func (r *runs[T]) openSome(some []Run) ([]cursor[T], error) {
 		open = append(open, &runCursor[T]{task: r.task, encode: r.key, src: src, taken: cost, left: run.Rows(), decoder: r.codec.NewDecoder()})
 	}
 	return open, nil
-}
-
-func closeAll[T any](open []cursor[T]) {
-	for _, c := range open {
-		c.close()
-	}
 }
 
 // runCursor is the cursor over a spilled run. It decodes a few rows at a time.
@@ -298,6 +303,9 @@ func (c *runCursor[T]) close() {
 // await takes n bytes that are needed to go on, and waits for them. The caller has given back what he can do without, so
 // that more than the share can be is laid to the operator at work, whose records are too large.
 func (t *Task) await(n int64) error {
+	if n == 0 {
+		return nil
+	}
 	err := t.Share.Await(t.Coroutine, n)
 	if tooLarge, ok := errors.AsType[*budget.TooLargeError](err); ok {
 		return t.blame(tooLarge, nil)

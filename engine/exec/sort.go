@@ -61,24 +61,28 @@ func (s *sorter[T]) collect(src Source) error {
 }
 
 // add takes a batch over. If memory is short, what was held before is spilled.
-func (s *sorter[T]) add(rec arrow.Record) error {
-	s.held = append(s.held, heldBatch[T]{rec: rec, decoder: s.codec.NewDecoder()})
+func (s *sorter[T]) add(rec arrow.Record) error { return s.adopt(rec, 0, s.task.await) }
+
+// adopt is add for a batch of which so many bytes have been taken from the share. Await gets what is missing where it is
+// not granted though nothing else is held.
+func (s *sorter[T]) adopt(rec arrow.Record, taken int64, await func(int64) error) error {
+	s.held = append(s.held, heldBatch[T]{rec: rec, decoder: s.codec.NewDecoder(), taken: taken})
 	last := len(s.held) - 1
 	b := &s.held[last]
 	if err := b.decoder.Reset(rec); err != nil {
 		return s.task.blame(err, nil)
 	}
 	s.keysOf(b)
-	n := b.bytes()
+	n := b.bytes() - taken
 	if !s.task.Share.Take(n) {
 		if err := s.spill(last); err != nil {
 			return err
 		}
-		if err := s.task.await(n); err != nil {
+		if err := await(n); err != nil {
 			return err
 		}
 	}
-	s.held[len(s.held)-1].taken = n
+	s.held[len(s.held)-1].taken += n
 	return nil
 }
 
@@ -138,6 +142,9 @@ func (s *sorter[T]) emit(items []ranked, f func(rec *T) bool) bool {
 	return true
 }
 
+// spillAll writes all that is held as a run.
+func (s *sorter[T]) spillAll() error { return s.spill(len(s.held)) }
+
 // spill writes the first batches as a run and lets go of them.
 func (s *sorter[T]) spill(batches int) error {
 	if batches == 0 {
@@ -161,10 +168,10 @@ func (s *sorter[T]) feed(f func(rec *T) bool) error {
 		s.emit(s.sorted(len(s.held)), f)
 		return nil
 	}
-	if err := s.spill(len(s.held)); err != nil {
+	if err := s.spillAll(); err != nil {
 		return err
 	}
-	open, err := s.runs.openFew()
+	open, err := s.runs.openFew(0)
 	if err != nil {
 		return err
 	}
