@@ -92,7 +92,7 @@ func TestMergeIsASort(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			open, err := r.openFew(0)
+			open, err := r.openFew()
 			if err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func TestMergeFolds(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		open, err := r.openFew(0)
+		open, err := r.openFew()
 		if err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func TestMergeTellsOfEachFailure(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			open, err := r.openFew(0)
+			open, err := r.openFew()
 			if err != nil {
 				return err
 			}
@@ -235,7 +235,7 @@ func TestRecordsLargerThanTheShare(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = r.openFew(0)
+		_, err = r.openFew()
 		return err
 	})
 	var tooLarge *budget.TooLargeError

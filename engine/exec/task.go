@@ -27,8 +27,6 @@ type Task struct {
 	Spill Spill
 	// Log takes what user code logs.
 	Log *slog.Logger
-	// TableBytes is how large the table of one combiner may grow before it is flushed.
-	TableBytes int64
 	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
 	// Index is the task's number within its stage.
@@ -36,18 +34,20 @@ type Task struct {
 	// Progress counts rows and bytes while the attempt runs; others may read it meanwhile.
 	Progress *Progress
 
-	counters map[string]int64
-	metrics  plan.Metrics
-	program  Program
-	root     int      // the node that records come from
-	op       int      // the node whose user code runs
-	atEnd    []func() // frees what a run holds, however it ends
-	failure  error    // of the last run
-	aborted  error    // why rows were left: the run fails with it
-	source   Source   // that records come from
-	read     int64    // bytes that source has told of
-	steps    int64    // those of Progress, and some that are not told yet
-	row      int      // within the batch that source yielded last; below zero: no record is at work
+	counters  map[string]int64
+	metrics   plan.Metrics
+	program   Program
+	root      int       // the node that records come from
+	op        int       // the node whose user code runs
+	atEnd     []func()  // frees what a run holds, however it ends
+	failure   error     // of the last run
+	aborted   error     // why rows were left: the run fails with it
+	source    Source    // that records come from
+	read      int64     // bytes that source has told of
+	decoded   int64     // bytes of the batches that were decoded
+	steps     int64     // those of Progress, and some that are not told yet
+	row       int       // within the batch that source yielded last; below zero: no record is at work
+	combiners []emptier // of the run
 }
 
 // Enter notes that the code of a node begins to run: a failure is then told of its operator.
