@@ -37,7 +37,7 @@ type Job struct {
 type Spec struct {
 	Name      string // unique, and safe as a file name
 	Task      plan.Task
-	Producers []shuffle.Producer // whose blocks the task reads, in the order of their blocks
+	Producers map[int][]shuffle.Producer // by exchange: whose blocks the task reads, in the order of their blocks
 	Log       *slog.Logger
 	Progress  *exec.Progress
 }
@@ -47,8 +47,9 @@ type Spec struct {
 func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(plan.Result, error)) {
 	a := &attempt{job: j, spec: spec, coroutine: c, stage: &j.Stages[spec.Task.Stage], task: &exec.Task{
 		Context: ctx, Coroutine: c, Memory: j.Memory, Log: spec.Log, TableBytes: j.TableBytes,
-		MaxLineBytes: j.MaxLineBytes, Index: spec.Task.Index, Progress: spec.Progress,
+		MaxLineBytes: j.MaxLineBytes, Index: spec.Task.Index, Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
 	}}
+	a.task.Side, a.task.Again = a.side, plan.Again(j.Stages, a.stage)
 	result, err := plan.Result{}, error(nil)
 	ended := false
 	defer func() {
@@ -92,8 +93,10 @@ func (a *attempt) run() (plan.Result, error) {
 // openBlocks creates the shuffle file with a port for each exchange.
 func (a *attempt) openBlocks() error {
 	a.ports = map[int]exec.Port{}
-	partitions := a.partitions()
-	for _, node := range slices.Sorted(maps.Keys(partitions)) {
+	for i, node := range a.stage.Outputs {
+		if a.job.Program[node].Kind != plan.Exchange {
+			continue
+		}
 		if a.blocks == nil {
 			w, err := a.job.Shuffle.NewWriter(a.coroutine, a.spec.Name)
 			if err != nil {
@@ -101,7 +104,7 @@ func (a *attempt) openBlocks() error {
 			}
 			a.blocks = w
 		}
-		port, err := a.blocks.Port(node, a.job.Program[node].Moved, partitions[node])
+		port, err := a.blocks.Port(node, a.job.Program[node].Moved, a.stage.OutputPartitions[i])
 		if err != nil {
 			return err
 		}
@@ -110,45 +113,71 @@ func (a *attempt) openBlocks() error {
 	return nil
 }
 
-// partitions returns the number of partitions of each exchange that the stage writes.
-func (a *attempt) partitions() map[int]int {
-	out := map[int]int{}
-	for _, s := range a.job.Stages {
-		if slices.Contains(a.stage.Outputs, s.Root) {
-			out[s.Root] = s.Partitions
+// partitions returns the number of partitions of an exchange that some stage writes.
+func (j *Job) partitions(exchange int) int {
+	for i := range j.Stages {
+		if k := slices.Index(j.Stages[i].Outputs, exchange); k >= 0 {
+			return j.Stages[i].OutputPartitions[k]
 		}
 	}
-	return out
+	return 0
 }
 
 // work runs the stage over the task's split, or over each of its partitions.
 func (a *attempt) work() error {
 	t := a.spec.Task
+	root := a.job.Program[a.stage.Root]
 	if t.Split != nil {
-		return a.through(t.Index, func() (src exec.Source, err error) {
-			err = a.job.Program.Guard(a.task, a.stage.Root, func() error {
-				src, err = a.job.Program[a.stage.Root].Open(a.task, *t.Split)
+		return a.through(t.Index, func() (srcs []exec.Source, err error) {
+			err = a.job.Program.Guard(a.task, root.ID, func() error {
+				src, err := root.Open(a.task, *t.Split)
+				srcs = []exec.Source{src}
 				return err
 			})
-			return src, err
+			return srcs, err
 		})
 	}
+	inputs := []int{root.ID}
+	if root.Kind == plan.Meet {
+		inputs = root.Inputs
+	}
 	for p := t.Lo; p < t.Hi; p++ {
-		reader := a.job.Shuffle.NewReader(a.coroutine, a.spec.Producers, a.stage.Root, a.job.Program[a.stage.Root].Moved, p, p+1)
-		if err := a.through(p, func() (exec.Source, error) { return &blockSource{Reader: reader, partition: p}, nil }); err != nil {
+		a.task.Ordinal = p
+		if err := a.through(p, func() (srcs []exec.Source, err error) {
+			for _, exchange := range inputs {
+				srcs = append(srcs, a.read(exchange, p, p+1))
+			}
+			return srcs, nil
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// through drives one source through the stage. The parts that come of it have the given number.
-func (a *attempt) through(partition int, open func() (exec.Source, error)) (err error) {
-	src, err := open()
+// read opens the partitions lo to hi-1 of an exchange.
+func (a *attempt) read(exchange, lo, hi int) exec.Source {
+	r := a.job.Shuffle.NewReader(a.coroutine, a.spec.Producers[exchange], exchange, a.job.Program[exchange].Moved, lo, hi)
+	return &blockSource{Reader: r, partition: lo}
+}
+
+// side opens an exchange that the stage reads whole.
+func (a *attempt) side(exchange int) (exec.Source, error) {
+	if !slices.Contains(a.stage.Sides, exchange) {
+		return nil, fmt.Errorf("%v is no side of stage %d", a.job.Program[exchange], a.stage.ID)
+	}
+	return a.read(exchange, 0, a.job.partitions(exchange)), nil
+}
+
+// through drives the sources of one split or partition through the stage. The parts that come of it have the given number.
+func (a *attempt) through(partition int, open func() ([]exec.Source, error)) (err error) {
+	srcs, err := open()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.job.Program.Guard(a.task, a.stage.Root, src.Close)) }()
+	for _, src := range srcs {
+		defer func() { err = errors.Join(err, a.job.Program.Guard(a.task, a.stage.Root, src.Close)) }()
+	}
 	ports := maps.Clone(a.ports)
 	var parts []*part
 	for _, node := range a.stage.Outputs {
@@ -162,7 +191,7 @@ func (a *attempt) through(partition int, open func() (exec.Source, error)) (err 
 		parts = append(parts, p)
 		ports[node] = p
 	}
-	if err := a.job.Program.Run(a.task, a.stage, src, ports, a.partitions()); err != nil {
+	if err := a.job.Program.Run(a.task, a.stage, ports, srcs...); err != nil {
 		return err
 	}
 	for _, p := range parts {
@@ -215,10 +244,10 @@ func (a *attempt) discard() error {
 	return errors.Join(errs...)
 }
 
-// blockSource reads one partition as a Source.
+// blockSource reads partitions as a Source.
 type blockSource struct {
 	*shuffle.Reader
-	partition int
+	partition int   // the first
 	rows      int64 // of the batches before the last one
 	last      int64 // rows of that
 	bytes     int64 // of all batches

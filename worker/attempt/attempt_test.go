@@ -32,10 +32,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench runs the attempts of one job by hand, under the checked allocator.
 type bench struct {
-	t    *testing.T
-	job  *attempt.Job
-	dir  string // holds the outputs
-	temp string // holds the shuffle files
+	t     *testing.T
+	graph *plan.Graph
+	job   *attempt.Job
+	dir   string // holds the outputs
+	temp  string // holds the shuffle files
 }
 
 func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
@@ -44,7 +45,7 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, temp: t.TempDir()}
+	b := &bench{t: t, graph: graph, temp: t.TempDir()}
 	stages, err := plan.Stages(graph)
 	if err == nil {
 		stages, err = plan.Partitions(graph, stages, plan.Facts{Partitions: partitions})
@@ -97,9 +98,11 @@ func (b *bench) run(name string, task plan.Task, producers ...string) (result pl
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
 	g.Go(func() error { return s.Run(ctx) })
-	var from []shuffle.Producer
-	for _, p := range producers {
-		from = append(from, shuffle.Producer{Attempt: p})
+	from := map[int][]shuffle.Producer{}
+	for _, x := range b.job.Stages[task.Stage].Reads(b.graph) {
+		for _, p := range producers {
+			from[x] = append(from[x], shuffle.Producer{Attempt: p})
+		}
 	}
 	calls := 0
 	c := s.Spawn(coro.Spec{Name: name}, func(c *coro.Coroutine) error {

@@ -33,10 +33,10 @@ type ended struct {
 	err    error
 }
 
-// producers are the attempts that the tasks of a stage read.
+// producers are the attempts that the tasks of a stage read, by exchange.
 type producers struct {
 	version uint64
-	list    []shuffle.Producer
+	of      map[int][]shuffle.Producer
 }
 
 // setProducers takes the list of a stage. The one before it is out of date: outputs on it may be lost.
@@ -52,7 +52,21 @@ func (j *job) setProducers(m *api.Producers) error {
 		}
 		list[i] = shuffle.Producer{Attempt: name, Worker: m.GetWorkers()[holder]}
 	}
-	j.producers[int(m.GetStage())] = producers{m.GetVersion(), list}
+	of, total := map[int][]shuffle.Producer{}, 0
+	for _, x := range m.GetExchanges() {
+		if total += len(x.GetAttempts()); total > api.MaxProducers {
+			return fmt.Errorf("stage %d reads more than %d outputs", m.GetStage(), api.MaxProducers)
+		}
+		wrote := make([]shuffle.Producer, len(x.GetAttempts()))
+		for i, at := range x.GetAttempts() {
+			if int(at) >= len(list) {
+				return fmt.Errorf("exchange %d is written by producer %d of %d", x.GetExchange(), at, len(list))
+			}
+			wrote[i] = list[at]
+		}
+		of[int(x.GetExchange())] = wrote
+	}
+	j.producers[int(m.GetStage())] = producers{m.GetVersion(), of}
 	return nil
 }
 
@@ -71,7 +85,7 @@ func (x *executor) start(m *api.StartAttempt) error {
 	ctx, cancel := context.WithCancelCause(x.serving)
 	r.cancel = cancel
 	j.running[name] = r
-	spec := attempt.Spec{Name: name, Task: *task, Producers: j.producers[task.Stage].list, Log: slog.New(&logHandler{log: r.log}), Progress: &r.progress}
+	spec := attempt.Spec{Name: name, Task: *task, Producers: j.producers[task.Stage].of, Log: slog.New(&logHandler{log: r.log}), Progress: &r.progress}
 	attempts := j.attempts
 	attempts.TableBytes = x.limits.tableBytes(j.slots)
 	e := ended{name: name}

@@ -87,7 +87,7 @@ func descriptionOf(m *api.Load) (*description, error) {
 func checkStages(g *plan.Graph, stages []plan.Stage) error {
 	for i := range stages {
 		s := &stages[i]
-		for _, node := range append(slices.Concat(s.Nodes, s.Outputs), s.Root) {
+		for _, node := range append(slices.Concat(s.Nodes, s.Outputs, s.Sides), s.Root) {
 			if node >= len(g.Nodes) {
 				return fmt.Errorf("stage %d has operator %d, the graph has %d", i, node, len(g.Nodes))
 			}
@@ -95,7 +95,7 @@ func checkStages(g *plan.Graph, stages []plan.Stage) error {
 		if s.ID != i {
 			return fmt.Errorf("stage %d stands at position %d", s.ID, i)
 		}
-		if k := g.Nodes[s.Root].Kind; k != plan.Source && k != plan.Exchange {
+		if k := g.Nodes[s.Root].Kind; k != plan.Source && k != plan.Exchange && k != plan.Meet {
 			return fmt.Errorf("stage %d begins with %v", i, &g.Nodes[s.Root])
 		}
 	}
