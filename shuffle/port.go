@@ -8,6 +8,7 @@ import (
 	"fletch/engine/batch/frame"
 	"fletch/engine/batch/gather"
 	"fletch/fault"
+	"fletch/shuffle/extent"
 )
 
 // stepBytes is the size up to which a record is scattered in one go. A larger one is cut in halves, and those again, so
@@ -32,7 +33,7 @@ type block struct {
 	capacity  int64           // of builder, as counted in Writer.buffered
 	frames    [][]byte        // encoded and not spilled
 	frameRows int64           // in frames
-	extents   []extent        // spilled
+	extents   []extent.Extent // spilled
 	bytes     int64           // of frames and extents, without end marks
 }
 

@@ -14,6 +14,7 @@ import (
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/shuffle/extent"
 )
 
 // arenaBytes is how much a Writer collects, frames that the budget refused, before it spills them.
@@ -190,8 +191,8 @@ func (w *Writer) segment() (chunks [][]byte, end int64) {
 			if len(b.frames) == 0 {
 				continue
 			}
-			e := newExtent(end, b.frames, b.frameRows)
-			end += e.length()
+			e := extent.New(end, b.frames, b.frameRows)
+			end += e.Length()
 			chunks = append(chunks, b.frames...)
 			chunks = append(chunks, frame.AppendEnd(nil, int64(len(b.frames)), b.frameRows))
 			b.extents = append(b.extents, e)
