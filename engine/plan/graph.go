@@ -184,9 +184,14 @@ type Metrics struct {
 	BytesOut     int64 `json:"bytes_out"`
 	ShuffleBytes int64 `json:"shuffle_bytes"` // written to exchanges, a share of BytesOut
 	SpilledBytes int64 `json:"spilled_bytes"` // written to the temporary directory
+	// Spills is how often memory was short: runs that operators put aside, and times that blocks went to a file.
+	Spills         int64 `json:"spills"`
+	SpillWaitNanos int64 `json:"spill_wait_nanos"` // for which attempts waited for the temporary directory
+	GrantedBytes   int64 `json:"granted_bytes"`    // the sum of what attempts were granted
+	PeakBytes      int64 `json:"peak_bytes"`       // the most that one attempt held at a time
 }
 
-// Add adds the counts of o.
+// Add adds the counts of o; of the peaks, the greater stays.
 func (m *Metrics) Add(o Metrics) {
 	m.RowsIn += o.RowsIn
 	m.BytesIn += o.BytesIn
@@ -194,9 +199,13 @@ func (m *Metrics) Add(o Metrics) {
 	m.BytesOut += o.BytesOut
 	m.ShuffleBytes += o.ShuffleBytes
 	m.SpilledBytes += o.SpilledBytes
+	m.Spills += o.Spills
+	m.SpillWaitNanos += o.SpillWaitNanos
+	m.GrantedBytes += o.GrantedBytes
+	m.PeakBytes = max(m.PeakBytes, o.PeakBytes)
 }
 
-// Sub takes the counts of o away again.
+// Sub takes the counts of o away again. The peak stays: what was reached was reached.
 func (m *Metrics) Sub(o Metrics) {
 	m.RowsIn -= o.RowsIn
 	m.BytesIn -= o.BytesIn
@@ -204,6 +213,9 @@ func (m *Metrics) Sub(o Metrics) {
 	m.BytesOut -= o.BytesOut
 	m.ShuffleBytes -= o.ShuffleBytes
 	m.SpilledBytes -= o.SpilledBytes
+	m.Spills -= o.Spills
+	m.SpillWaitNanos -= o.SpillWaitNanos
+	m.GrantedBytes -= o.GrantedBytes
 }
 
 // ShuffleOutput is what an attempt wrote for one exchange.
