@@ -2,8 +2,8 @@ package shuffle
 
 import "sync"
 
-// budget counts bytes in memory.
-type budget struct {
+// counter counts bytes in memory.
+type counter struct {
 	limit int64
 	mu    struct {
 		sync.Mutex
@@ -12,19 +12,19 @@ type budget struct {
 }
 
 // take takes n bytes, or refuses.
-func (b *budget) take(n int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.mu.used+n > b.limit {
+func (c *counter) take(n int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.used+n > c.limit {
 		return false
 	}
-	b.mu.used += n
+	c.mu.used += n
 	return true
 }
 
 // give returns n bytes that were taken; a negative n takes them, whether there is room or not.
-func (b *budget) give(n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.mu.used -= n
+func (c *counter) give(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.used -= n
 }
