@@ -4,18 +4,25 @@ import "sync"
 
 // counter counts bytes in memory.
 type counter struct {
-	limit int64
-	mu    struct {
+	mu struct {
 		sync.Mutex
-		used int64
+		limit int64
+		used  int64
 	}
+}
+
+// set changes the limit. What has been taken beyond it stays until it is given back.
+func (c *counter) set(limit int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.limit = limit
 }
 
 // take takes n bytes, or refuses.
 func (c *counter) take(n int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mu.used+n > c.limit {
+	if c.mu.used+n > c.mu.limit {
 		return false
 	}
 	c.mu.used += n

@@ -9,6 +9,9 @@ import (
 // pieceBytes is how much of a block is read at once.
 const pieceBytes = 1 << 20
 
+// ReadBytes is the memory that a Reader takes for blocks in files: a piece that is at work, and the one that comes next.
+const ReadBytes = 2 * pieceBytes
+
 // fileBlock is what is left to read of a block in a file. The file is open only while a piece is read, so that a Reader
 // may be left alone at any moment.
 type fileBlock struct {

@@ -41,7 +41,7 @@ func NewStore(config Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{config: config, files: osFiles}
-	s.budget.limit, s.ahead.limit = config.MemoryBytes, config.AheadBytes
+	s.SetMemory(config.MemoryBytes, config.AheadBytes)
 	s.mu.writers = map[string]*Writer{}
 	s.mu.outputs = map[string]*output{}
 	if _, err := os.Stat(config.Dir); errors.Is(err, fs.ErrNotExist) {
@@ -51,6 +51,12 @@ func NewStore(config Config) (*Store, error) {
 		return nil, fmt.Errorf("make shuffle directory: %w", err)
 	}
 	return s, nil
+}
+
+// SetMemory changes Config.MemoryBytes and Config.AheadBytes. What holds more by then spills when it next encodes a frame.
+func (s *Store) SetMemory(memoryBytes, aheadBytes int64) {
+	s.budget.set(memoryBytes)
+	s.ahead.set(aheadBytes)
 }
 
 // NewWriter returns a Writer for an attempt, which counts what it collects on share. The attempt's name is unique in the

@@ -306,7 +306,9 @@ func (t *Task) await(n int64) error {
 	if n == 0 {
 		return nil
 	}
+	t.Progress.Waits.Store(true)
 	err := t.Share.Await(t.Coroutine, n)
+	t.Progress.Waits.Store(false)
 	if tooLarge, ok := errors.AsType[*budget.TooLargeError](err); ok {
 		return t.blame(tooLarge, nil)
 	}

@@ -75,6 +75,8 @@ type Progress struct {
 	Rows, Bytes atomic.Int64
 	// Steps grows as records, groups and values are done with. While it stands still, one call of user code has not returned.
 	Steps atomic.Int64
+	// Waits says that the attempt waits for memory which others hold.
+	Waits atomic.Bool
 }
 
 // Failure returns the error of the last run: for a caller that is itself unwound by user code that ended the goroutine.

@@ -7,16 +7,19 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"fletch/engine/batch"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
 	"fletch/shuffle"
+	"fletch/shuffle/spill"
 	"fletch/storage"
 )
 
@@ -26,9 +29,11 @@ type Job struct {
 	Stages  []plan.Stage           // with their partitions
 	Outputs map[int]storage.Output // by sink
 	Shuffle *shuffle.Store
-	Memory  memory.Allocator
-	// TableBytes is how large the table of one combiner may grow.
-	TableBytes int64
+	// Pool is the memory of this process. An attempt waits for a seat in it before it does anything.
+	Pool   *budget.Pool
+	Memory memory.Allocator // under the attempts' shares of Pool
+	// TempDir is where attempts put what memory does not hold.
+	TempDir string
 	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
 }
@@ -46,8 +51,8 @@ type Spec struct {
 // an error nothing of the attempt is left. The context ends when the attempt is cancelled; it is what user code sees.
 func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(plan.Result, error)) {
 	a := &attempt{job: j, spec: spec, coroutine: c, stage: &j.Stages[spec.Task.Stage], task: &exec.Task{
-		Context: ctx, Coroutine: c, Memory: j.Memory, Log: spec.Log, TableBytes: j.TableBytes,
-		MaxLineBytes: j.MaxLineBytes, Index: spec.Task.Index, Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
+		Context: ctx, Coroutine: c, Log: spec.Log, MaxLineBytes: j.MaxLineBytes,
+		Index: spec.Task.Index, Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
 	}}
 	a.task.Side, a.task.Again = a.side, plan.Again(j.Stages, a.stage)
 	result, err := plan.Result{}, error(nil)
@@ -58,6 +63,9 @@ func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(p
 		}
 		if err != nil {
 			result, err = plan.Result{}, errors.Join(err, a.discard())
+		}
+		if a.task.Share != nil {
+			a.task.Share.Close()
 		}
 		done(result, err)
 	}()
@@ -76,11 +84,15 @@ type attempt struct {
 	stage     *plan.Stage
 	task      *exec.Task
 	ports     map[int]exec.Port // of the exchanges that the stage writes
+	spill     *spill.File       // nil before there is a share
 	blocks    *shuffle.Writer   // nil where it writes none
 	parts     []*part           // all that were created
 }
 
 func (a *attempt) run() (plan.Result, error) {
+	if err := a.join(); err != nil {
+		return plan.Result{}, err
+	}
 	if err := a.openBlocks(); err != nil {
 		return plan.Result{}, err
 	}
@@ -88,6 +100,21 @@ func (a *attempt) run() (plan.Result, error) {
 		return plan.Result{}, err
 	}
 	return a.commit()
+}
+
+// join waits for a share of the memory.
+func (a *attempt) join() error {
+	a.spec.Progress.Waits.Store(true)
+	share, err := a.job.Pool.Join(a.coroutine)
+	a.spec.Progress.Waits.Store(false)
+	if err != nil {
+		return err
+	}
+	a.spill = spill.New(a.coroutine, share, filepath.Join(a.job.TempDir, spill.FileName(a.spec.Name)))
+	a.task.Share, a.task.Spill = share, spillFile{a.spill}
+	a.task.Memory = &counted{Allocator: a.job.Memory, share: share}
+	a.task.TableBytes = share.Sure() / 2
+	return nil
 }
 
 // openBlocks creates the shuffle file with a port for each exchange.
@@ -98,7 +125,7 @@ func (a *attempt) openBlocks() error {
 			continue
 		}
 		if a.blocks == nil {
-			w, err := a.job.Shuffle.NewWriter(a.coroutine, a.spec.Name)
+			w, err := a.job.Shuffle.NewWriter(a.coroutine, a.task.Share, a.spec.Name)
 			if err != nil {
 				return err
 			}
@@ -158,7 +185,8 @@ func (a *attempt) work() error {
 // read opens the partitions lo to hi-1 of an exchange.
 func (a *attempt) read(exchange, lo, hi int) exec.Source {
 	r := a.job.Shuffle.NewReader(a.coroutine, a.spec.Producers[exchange], exchange, a.job.Program[exchange].Moved, lo, hi)
-	return &blockSource{Reader: r, partition: lo}
+	a.task.Share.Must(shuffle.ReadBytes)
+	return &blockSource{Reader: r, share: a.task.Share, partition: lo}
 }
 
 // side opens an exchange that the stage reads whole.
@@ -204,8 +232,12 @@ func (a *attempt) through(partition int, open func() ([]exec.Source, error)) (er
 
 // commit makes what the attempt wrote count as its own.
 func (a *attempt) commit() (plan.Result, error) {
+	if err := a.spill.Close(); err != nil {
+		return plan.Result{}, err
+	}
 	result := plan.Result{Counters: a.task.Counters(), Metrics: a.task.Metrics()}
 	m := &result.Metrics
+	m.Add(a.spill.Metrics())
 	for _, p := range a.parts {
 		out, err := p.commit(a.coroutine)
 		if err != nil {
@@ -214,27 +246,41 @@ func (a *attempt) commit() (plan.Result, error) {
 		result.Parts = append(result.Parts, out)
 		m.BytesOut += out.Bytes
 	}
-	if a.blocks == nil {
-		return result, nil
+	if a.blocks != nil {
+		if err := a.commitBlocks(&result); err != nil {
+			return plan.Result{}, err
+		}
 	}
+	m.GrantedBytes, m.PeakBytes = a.task.Share.Granted(), a.task.Share.Peak()
+	return result, nil
+}
+
+func (a *attempt) commitBlocks(result *plan.Result) error {
 	shuffles, err := a.blocks.Commit()
 	if err != nil {
-		return plan.Result{}, err
+		return err
 	}
 	result.Shuffles = shuffles
+	m := &result.Metrics
 	for _, s := range shuffles {
 		for _, n := range s.Bytes {
 			m.ShuffleBytes += n
 		}
 	}
 	m.BytesOut += m.ShuffleBytes
-	m.SpilledBytes = a.blocks.Metrics().SpilledBytes
-	return result, nil
+	written := a.blocks.Metrics()
+	m.SpilledBytes += written.SpilledBytes
+	m.Spills += written.Spills
+	m.SpillWaitNanos += written.SpillWaitNanos
+	return nil
 }
 
 // discard removes what the attempt wrote. Parts may be committed by then, but not the blocks: they are the last.
 func (a *attempt) discard() error {
 	var errs []error
+	if a.spill != nil {
+		errs = append(errs, a.spill.Close())
+	}
 	for _, p := range a.parts {
 		errs = append(errs, p.file.Discard())
 	}
@@ -247,10 +293,11 @@ func (a *attempt) discard() error {
 // blockSource reads partitions as a Source.
 type blockSource struct {
 	*shuffle.Reader
-	partition int   // the first
-	rows      int64 // of the batches before the last one
-	last      int64 // rows of that
-	bytes     int64 // of all batches
+	share     *budget.Share // of which it holds what the Reader takes
+	partition int           // the first
+	rows      int64         // of the batches before the last one
+	last      int64         // rows of that
+	bytes     int64         // of all batches
 }
 
 func (s *blockSource) Next() (arrow.Record, error) {
@@ -262,6 +309,11 @@ func (s *blockSource) Next() (arrow.Record, error) {
 		s.bytes += batch.SizeOf(rec)
 	}
 	return rec, err
+}
+
+func (s *blockSource) Close() error {
+	s.share.Give(shuffle.ReadBytes)
+	return s.Reader.Close()
 }
 
 // BytesRead counts the bytes of the columns, without the frames around them.

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fletch/engine"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
@@ -60,7 +61,7 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 	checked := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	b.job = &attempt.Job{
 		Program: job.Program(), Stages: stages, Shuffle: store, Memory: checked, Outputs: map[int]storage.Output{},
-		TableBytes: 1 << 20, MaxLineBytes: 1 << 20,
+		Pool: budget.NewPool(16<<20, 1), TempDir: b.temp, MaxLineBytes: 1 << 20,
 	}
 	for _, n := range graph.Nodes {
 		if n.Kind != plan.Sink {
@@ -83,6 +84,9 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 		}
 		if n := checked.CurrentAlloc(); n != 0 {
 			t.Errorf("%d bytes are not released", n)
+		}
+		if n := b.job.Pool.Used(); n != 0 {
+			t.Errorf("%d bytes are not given back", n)
 		}
 	})
 	return b

@@ -86,11 +86,9 @@ func (x *executor) start(m *api.StartAttempt) error {
 	r.cancel = cancel
 	j.running[name] = r
 	spec := attempt.Spec{Name: name, Task: *task, Producers: j.producers[task.Stage].of, Log: slog.New(&logHandler{log: r.log}), Progress: &r.progress}
-	attempts := j.attempts
-	attempts.TableBytes = x.limits.tableBytes(j.slots)
 	e := ended{name: name}
 	r.coroutine = j.scheduler.Spawn(coro.Spec{Name: name, Job: j.id, Stage: task.Stage}, func(c *coro.Coroutine) error {
-		attempts.Run(ctx, c, spec, func(result plan.Result, err error) { e.result, e.err = result, err })
+		j.attempts.Run(ctx, c, spec, func(result plan.Result, err error) { e.result, e.err = result, err })
 		return nil
 	})
 	// It ends with the coroutine; that of a function that never returns is left behind with it.
@@ -165,7 +163,8 @@ func (j *job) explain(err error) error {
 	return err
 }
 
-// report tells the agent of attempts that have come further since the last report.
+// report tells the agent of attempts that have come further since the last report, and of those that wait for memory of
+// others, as who holds it has to come further.
 func (x *executor) report() {
 	if x.job == nil {
 		return
@@ -173,7 +172,7 @@ func (x *executor) report() {
 	report := &api.ProgressReport{}
 	for _, r := range x.job.running {
 		rows, bytes, steps := r.progress.Rows.Load(), r.progress.Bytes.Load(), r.progress.Steps.Load()
-		if rows != r.told.Rows || bytes != r.told.Bytes || steps != r.steps {
+		if rows != r.told.Rows || bytes != r.told.Bytes || steps != r.steps || r.progress.Waits.Load() {
 			report.Attempts = append(report.Attempts, &api.AttemptProgress{Attempt: r.name, Rows: rows, Bytes: bytes})
 		}
 	}

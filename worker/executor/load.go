@@ -51,6 +51,7 @@ func (x *executor) begin(l loaded) {
 	x.loading = false
 	if l.err == nil {
 		x.job, x.ticks = l.job, time.Tick(reportEvery)
+		l.job.limit(x.limits) // which may have changed while it was loaded
 		l.job.serve()
 	}
 	x.out.add(&api.ExecutorMessage{Message: &api.ExecutorMessage_Loaded{Loaded: &api.Loaded{Error: api.ErrorOf(l.err)}}})

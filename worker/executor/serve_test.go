@@ -528,9 +528,6 @@ func TestLimits(t *testing.T) {
 	if have := debug.SetMemoryLimit(-1); have != 200<<20 {
 		t.Errorf("the limit is %d", have)
 	}
-	if l := (limits{memoryBytes: 200 << 20}); l.tableBytes(8) != 200<<20/32 || l.bufferBytes(8) != 200<<20/64 {
-		t.Errorf("a table has %d bytes, a buffer %d", l.tableBytes(8), l.bufferBytes(8))
-	}
 	if err := a.leave(); err != nil {
 		t.Error(err)
 	}
