@@ -63,10 +63,10 @@ func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, 
 		gain: gain{judgeAt: trialKeys}, kept: newKept[V, A](t),
 		table: newTable[A](t.Share, max(minSlots, int(x.Slots.Load())), combining),
 	}
-	t.combiners = append(t.combiners, c)
+	t.tables = append(t.tables, c)
 	t.atEnd = append(t.atEnd, func() {
 		c.table.release()
-		t.combiners = nil
+		t.tables = nil
 	})
 	return c
 }
@@ -181,7 +181,7 @@ type emptier interface {
 func (t *Task) emptyLargest() bool {
 	var largest emptier
 	most := int64(0)
-	for _, c := range t.combiners {
+	for _, c := range t.tables {
 		if n := c.held(); n > most {
 			largest, most = c, n
 		}

@@ -145,7 +145,7 @@ func benchmarkRead[K any](b *testing.B, keys []K, ordered bool) {
 		exec.OnCoroutine(b, func(t *exec.Task) error {
 			sum := int64(0)
 			for b.Loop() {
-				err := exec.Group(t, &looped{records}, codec, keyer(), ordered, func(_ K, values iter.Seq[int64]) bool {
+				err := exec.Group(t, 0, &looped{records}, codec, keyer(), ordered, func(_ K, values iter.Seq[int64]) bool {
 					for v := range values {
 						sum += v
 					}

@@ -35,15 +35,17 @@ func runOnCoroutine(t testing.TB, task *Task, shareBytes int64, f func(*Task) er
 	var g errgroup.Group
 	g.Go(func() error { return s.Run(ctx) })
 	task.Context, task.Progress, task.Log = ctx, new(Progress), slog.New(slog.DiscardHandler)
-	task.Share = budget.NewPool(shareBytes, 1).Join()
 	if task.Memory == nil {
 		task.Memory = memory.NewGoAllocator()
 	}
 	if task.Spill == nil {
 		task.Spill = &MemorySpill{}
 	}
-	c := s.Spawn(coro.Spec{Name: t.Name()}, func(c *coro.Coroutine) error {
+	c := s.Spawn(coro.Spec{Name: t.Name()}, func(c *coro.Coroutine) (err error) {
 		task.Coroutine = c
+		if task.Share, err = budget.NewPool(shareBytes, 1).Join(c); err != nil {
+			return err
+		}
 		return task.rows(func() error { return f(task) })
 	})
 	<-c.Done()

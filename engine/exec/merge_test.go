@@ -175,9 +175,9 @@ func TestMergeStops(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		open, ok, err := r.open()
-		if !ok || err != nil {
-			return errors.Join(errors.New("not opened"), err)
+		open, err := r.openFew()
+		if err != nil {
+			return err
 		}
 		return merge(task, open, func(rec *keyed, _ []byte, _ int) bool { return rec.Key < "b" })
 	})
@@ -265,7 +265,7 @@ func BenchmarkMerge(b *testing.B) {
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					open, _, err := r.open()
+					open, err := r.openFew()
 					if err != nil {
 						return err
 					}

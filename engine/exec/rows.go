@@ -50,16 +50,10 @@ func vectors[T any](t *Task, src Source, codec *batch.Codec[T], f func(rows []T,
 	}
 }
 
-// next returns the next batch of src and counts the bytes that it took.
+// next returns the next batch of src.
 func (t *Task) next(src Source) (arrow.Record, error) {
 	t.op, t.row = t.root, -1
 	rec, err := src.Next()
-	if m, ok := t.source.(Measured); ok {
-		read := m.BytesRead()
-		t.Progress.Bytes.Add(read - t.read)
-		t.metrics.BytesIn += read - t.read
-		t.read = read
-	}
 	if err == io.EOF { //nolint:errorlint // see vectors
 		return nil, err
 	}

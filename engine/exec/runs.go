@@ -53,8 +53,6 @@ func (r *runs[T]) write(records func(add func(T))) (Run, error) {
 		return nil, err
 	}
 	r.writer = w
-	r.task.Share.Must(spillBytes)
-	defer r.task.Share.Give(spillBytes)
 	records(r.out.add)
 	if err := r.out.finish(); err != nil {
 		return nil, err
@@ -340,7 +338,9 @@ func (t *Task) await(n int64) error {
 	if n == 0 {
 		return nil
 	}
+	t.Progress.Waits.Store(true)
 	err := t.Share.Await(t.Coroutine, n)
+	t.Progress.Waits.Store(false)
 	if tooLarge, ok := errors.AsType[*budget.TooLargeError](err); ok {
 		return t.blame(tooLarge, nil)
 	}

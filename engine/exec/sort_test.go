@@ -139,5 +139,5 @@ func TestSortTooLarge(t *testing.T) {
 	err = runOnCoroutine(t, &Task{}, 1<<20, func(task *Task) error {
 		return Sort(task, 0, &recordsSource[word]{memory.NewGoAllocator(), codec, in, 1}, codec, wordOrder, func(word) bool { return true })
 	})
-	faulttest.Want(t, err, fault.User, "bytes are needed at once", "--memory")
+	faulttest.Want(t, err, fault.User, "MiB are needed at once", "--memory")
 }

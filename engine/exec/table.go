@@ -109,10 +109,10 @@ func (t *Table[A]) Len() int { return t.used }
 // share does not grant the memory, or the share is overdrawn and the table could give some back.
 func (t *Table[A]) Room(keys *batch.Vector) bool {
 	if t.used > 0 || keys.LongBytes > 0 {
-		if !t.share.Take(keys.LongBytes) {
+		if !t.take(keys.LongBytes) {
 			return false
 		}
-		t.share.Give(keys.LongBytes) // it is taken in larger pieces, when the arenas grow
+		t.give(keys.LongBytes) // it is taken in larger pieces, when the arenas grow
 	}
 	for !t.fits(len(keys.Words)) {
 		if !t.grow() {
