@@ -79,3 +79,15 @@ func (l *layout) group(f arrow.Field, prefix string, fields []arrow.Field) *node
 	}
 	return n
 }
+
+// width returns the number of columns of the file that a node becomes.
+func (n *node) width() int {
+	if !n.group {
+		return 1
+	}
+	w := 0
+	for _, inner := range n.inner {
+		w += inner.width()
+	}
+	return w
+}
