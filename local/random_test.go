@@ -85,7 +85,9 @@ var steps = []step{
 		return stream{engine.Filter(s.in, keep), slices.DeleteFunc(slices.Clone(s.want), func(r kv) bool { return !keep(r) }), s.fixed}
 	}},
 	{"Sum", func(s, _ stream) stream { return stream{engine.Sum(s.in), pairs(fold(s.want, add)), true} }},
-	{"Sum unordered", func(s, _ stream) stream { return stream{engine.Sum(s.in, engine.Unordered()), pairs(fold(s.want, add)), true} }},
+	{"Sum unordered", func(s, _ stream) stream {
+		return stream{engine.Sum(s.in, engine.Unordered()), pairs(fold(s.want, add)), true}
+	}},
 	{"Max", func(s, _ stream) stream {
 		return stream{engine.Max(s.in), pairs(fold(s.want, func(a, b int64) int64 { return max(a, b) })), true}
 	}},
