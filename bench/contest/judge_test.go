@@ -143,3 +143,21 @@ func TestOneOfManyRows(t *testing.T) {
 		}
 	}
 }
+
+// Two values that change places are noticed in rows of the same bucket as well.
+func TestFloatsBelongToTheirRows(t *testing.T) {
+	exact := func(i int) []byte { return strconv.AppendInt(nil, int64(i), 10) }
+	bucket := func(i int) int { return bucketOf(new(multiset).add(exact(i))) }
+	other := 1
+	for bucket(other) != bucket(0) {
+		other++
+	}
+	right, swapped := newDigest(1), newDigest(1)
+	right.add(exact(0), []float64{1})
+	right.add(exact(other), []float64{2})
+	swapped.add(exact(0), []float64{2})
+	swapped.add(exact(other), []float64{1})
+	if got := right.differing(swapped); !slices.Equal(got, []int{bucket(0)}) {
+		t.Errorf("buckets that differ: %v, want %d", got, bucket(0))
+	}
+}
