@@ -6,13 +6,14 @@ import (
 	"slices"
 )
 
-// questions are those of db-benchmark's group-by that the benchmarks ask, by their numbers there.
+// questions are those of db-benchmark's group-by that the benchmarks ask, by their numbers there. A key of one column
+// is called key, a single value value, as Fletch's jobs do.
 var questions = map[int]string{
-	1:  "select id1, sum(v1) as v1 from %s group by id1",
-	2:  "select id1, id2, sum(v1) as v1 from %s group by id1, id2",
-	3:  "select id3, sum(v1) as v1, avg(v3) as v3 from %s group by id3",
-	4:  "select id4, avg(v1) as v1, avg(v2) as v2, avg(v3) as v3 from %s group by id4",
-	5:  "select id6, sum(v1) as v1, sum(v2) as v2, sum(v3) as v3 from %s group by id6",
+	1:  "select id1 as key, sum(v1) as value from %s group by id1",
+	2:  "select id1, id2, sum(v1) as value from %s group by id1, id2",
+	3:  "select id3 as key, sum(v1) as v1, avg(v3) as v3 from %s group by id3",
+	4:  "select id4 as key, avg(v1) as v1, avg(v2) as v2, avg(v3) as v3 from %s group by id4",
+	5:  "select id6 as key, sum(v1) as v1, sum(v2) as v2, sum(v3) as v3 from %s group by id6",
 	10: "select id1, id2, id3, id4, id5, id6, sum(v3) as v3, count(*) as count from %s group by id1, id2, id3, id4, id5, id6",
 }
 

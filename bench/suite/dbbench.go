@@ -17,11 +17,11 @@ var questions = []struct {
 	about  string
 	result contest.Rows
 }{
-	{1, "sum v1 by id1", contest.Rows{Header: []string{"id1", "v1"}}},
-	{2, "sum v1 by id1, id2", contest.Rows{Header: []string{"id1", "id2", "v1"}}},
-	{3, "sum v1, mean v3 by id3", contest.Rows{Header: []string{"id3", "v1", "v3"}, Floats: []string{"v3"}}},
-	{4, "mean v1 to v3 by id4", contest.Rows{Header: []string{"id4", "v1", "v2", "v3"}, Floats: []string{"v1", "v2", "v3"}}},
-	{5, "sum v1 to v3 by id6", contest.Rows{Header: []string{"id6", "v1", "v2", "v3"}, Floats: []string{"v3"}}},
+	{1, "sum v1 by id1", contest.Rows{Header: []string{"key", "value"}}},
+	{2, "sum v1 by id1, id2", contest.Rows{Header: []string{"id1", "id2", "value"}}},
+	{3, "sum v1, mean v3 by id3", contest.Rows{Header: []string{"key", "v1", "v3"}, Floats: []string{"v3"}}},
+	{4, "mean v1 to v3 by id4", contest.Rows{Header: []string{"key", "v1", "v2", "v3"}, Floats: []string{"v1", "v2", "v3"}}},
+	{5, "sum v1 to v3 by id6", contest.Rows{Header: []string{"key", "v1", "v2", "v3"}, Floats: []string{"v3"}}},
 	{10, "sum v3, count by id1 to id6", contest.Rows{
 		Header: []string{"id1", "id2", "id3", "id4", "id5", "id6", "v3", "count"}, Floats: []string{"v3"},
 	}},
