@@ -141,6 +141,59 @@ func (x *AttemptProgress) GetBytes() int64 {
 	return 0
 }
 
+// ExchangeProducers are the attempts of a list that wrote what is read of one exchange.
+type ExchangeProducers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Exchange      int32                  `protobuf:"varint,1,opt,name=exchange,proto3" json:"exchange,omitempty"`
+	Attempts      []uint32               `protobuf:"varint,2,rep,packed,name=attempts,proto3" json:"attempts,omitempty"` // in the order of their blocks: indices into the list
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExchangeProducers) Reset() {
+	*x = ExchangeProducers{}
+	mi := &file_attempt_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExchangeProducers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExchangeProducers) ProtoMessage() {}
+
+func (x *ExchangeProducers) ProtoReflect() protoreflect.Message {
+	mi := &file_attempt_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExchangeProducers.ProtoReflect.Descriptor instead.
+func (*ExchangeProducers) Descriptor() ([]byte, []int) {
+	return file_attempt_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ExchangeProducers) GetExchange() int32 {
+	if x != nil {
+		return x.Exchange
+	}
+	return 0
+}
+
+func (x *ExchangeProducers) GetAttempts() []uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
 var File_attempt_proto protoreflect.FileDescriptor
 
 const file_attempt_proto_rawDesc = "" +
@@ -153,7 +206,10 @@ const file_attempt_proto_rawDesc = "" +
 	"\x0fAttemptProgress\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\tR\aattempt\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x03R\x05bytesB\fZ\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"K\n" +
+	"\x11ExchangeProducers\x12\x1a\n" +
+	"\bexchange\x18\x01 \x01(\x05R\bexchange\x12\x1a\n" +
+	"\battempts\x18\x02 \x03(\rR\battemptsB\fZ\n" +
 	"fletch/apib\x06proto3"
 
 var (
@@ -168,16 +224,17 @@ func file_attempt_proto_rawDescGZIP() []byte {
 	return file_attempt_proto_rawDescData
 }
 
-var file_attempt_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_attempt_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_attempt_proto_goTypes = []any{
-	(*AttemptEnded)(nil),    // 0: fletch.v1.AttemptEnded
-	(*AttemptProgress)(nil), // 1: fletch.v1.AttemptProgress
-	(*Result)(nil),          // 2: fletch.v1.Result
-	(*Error)(nil),           // 3: fletch.v1.Error
+	(*AttemptEnded)(nil),      // 0: fletch.v1.AttemptEnded
+	(*AttemptProgress)(nil),   // 1: fletch.v1.AttemptProgress
+	(*ExchangeProducers)(nil), // 2: fletch.v1.ExchangeProducers
+	(*Result)(nil),            // 3: fletch.v1.Result
+	(*Error)(nil),             // 4: fletch.v1.Error
 }
 var file_attempt_proto_depIdxs = []int32{
-	2, // 0: fletch.v1.AttemptEnded.result:type_name -> fletch.v1.Result
-	3, // 1: fletch.v1.AttemptEnded.error:type_name -> fletch.v1.Error
+	3, // 0: fletch.v1.AttemptEnded.result:type_name -> fletch.v1.Result
+	4, // 1: fletch.v1.AttemptEnded.error:type_name -> fletch.v1.Error
 	2, // [2:2] is the sub-list for method output_type
 	2, // [2:2] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
@@ -198,7 +255,7 @@ func file_attempt_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_attempt_proto_rawDesc), len(file_attempt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

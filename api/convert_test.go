@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,10 +87,10 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 		v.SetString(rapid.SampledFrom([]string{"waiting", "running", "succeeded", "failed", "cancelled"}).Draw(t, name))
 		return
 	case plan.Kind:
-		v.SetUint(rapid.Uint64Range(1, uint64(plan.Sink)).Draw(t, name))
+		v.SetUint(rapid.Uint64Range(1, uint64(plan.Meet)).Draw(t, name))
 		return
 	case plan.Partitioning:
-		v.SetUint(rapid.Uint64Range(1, uint64(plan.ByNothing)).Draw(t, name))
+		v.SetUint(rapid.Uint64Range(1, uint64(plan.ByRange)).Draw(t, name))
 		return
 	}
 	switch v.Kind() {
@@ -133,6 +134,8 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 // mend makes fields fit each other where the receiver looks at that.
 func mend(v any) {
 	switch v := v.(type) {
+	case *plan.Stage:
+		v.OutputPartitions = slices.Repeat(v.OutputPartitions[:1], len(v.Outputs))
 	case *plan.Task:
 		v.Hi += v.Lo
 	case *plan.FileRange:
@@ -216,16 +219,20 @@ func TestBadMessages(t *testing.T) {
 		{func() error { _, err := (&Graph{Nodes: make([]*Node, maxNodes+1)}).Plan(); return err }(), "10001 operators, more than 10000"},
 		{node(&Node{Id: -1}), "id is -1"},
 		{node(&Node{Id: maxNodes}), "id is 10000"},
-		{node(&Node{Kind: 4}), "unknown kind 4"},
+		{node(&Node{Kind: 5}), "unknown kind 5"},
 		{node(&Node{Kind: 256}), "unknown kind 256"},
 		{node(&Node{Inputs: []int32{0, math.MaxInt32}}), "inputs is 2147483647"},
 		{node(&Node{Source: &Input{Items: -1}}), "items is -1"},
 		{node(&Node{Source: &Input{ItemBytes: math.MinInt64}}), "size is -9223372036854775808"},
-		{node(&Node{Exchange: &Shuffle{Partitioning: 3}}), "unknown way 3"},
+		{node(&Node{Exchange: &Shuffle{Partitioning: 4}}), "unknown way 4"},
 		{node(&Node{Exchange: &Shuffle{Partitions: maxPartitions + 1}}), "partitions is 65537"},
 		{stage(&Stage{Root: -1}), "root is -1"},
 		{stage(&Stage{Nodes: make([]int32, maxNodes+1)}), "10001 operators, more"},
 		{stage(&Stage{Partitions: -1}), "partitions is -1"},
+		{stage(&Stage{Pass: -1}), "pass is -1"},
+		{stage(&Stage{Sides: []int32{-1}}), "sides is -1"},
+		{stage(&Stage{Outputs: []int32{1}}), "1 outputs have 0 numbers of partitions"},
+		{stage(&Stage{Outputs: []int32{1}, OutputPartitions: []int32{maxPartitions + 1}}), "partitions is 65537"},
 		{task(&Task{Index: maxTasks}), "index is 1000000"},
 		{task(&Task{Lo: 2, Hi: 1}), "[2, 1)"},
 		{task(&Task{Hi: maxPartitions + 1}), "is 65537"},

@@ -658,6 +658,7 @@ type Producers struct {
 	Workers       []string               `protobuf:"bytes,3,rep,name=workers,proto3" json:"workers,omitempty"` // addresses; empty for this worker
 	Attempts      []string               `protobuf:"bytes,4,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	Holders       []uint32               `protobuf:"varint,5,rep,packed,name=holders,proto3" json:"holders,omitempty"`
+	Exchanges     []*ExchangeProducers   `protobuf:"bytes,6,rep,name=exchanges,proto3" json:"exchanges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -723,6 +724,13 @@ func (x *Producers) GetAttempts() []string {
 func (x *Producers) GetHolders() []uint32 {
 	if x != nil {
 		return x.Holders
+	}
+	return nil
+}
+
+func (x *Producers) GetExchanges() []*ExchangeProducers {
+	if x != nil {
+		return x.Exchanges
 	}
 	return nil
 }
@@ -1067,13 +1075,14 @@ const file_executor_proto_rawDesc = "" +
 	" \x01(\x05R\x05slots\x12,\n" +
 	"\x06limits\x18\v \x01(\v2\x14.fletch.v1.SetLimitsR\x06limits\".\n" +
 	"\tSetLimits\x12!\n" +
-	"\fmemory_bytes\x18\x01 \x01(\x03R\vmemoryBytes\"\x8b\x01\n" +
+	"\fmemory_bytes\x18\x01 \x01(\x03R\vmemoryBytes\"\xc7\x01\n" +
 	"\tProducers\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x18\n" +
 	"\aworkers\x18\x03 \x03(\tR\aworkers\x12\x1a\n" +
 	"\battempts\x18\x04 \x03(\tR\battempts\x12\x18\n" +
-	"\aholders\x18\x05 \x03(\rR\aholders\"k\n" +
+	"\aholders\x18\x05 \x03(\rR\aholders\x12:\n" +
+	"\texchanges\x18\x06 \x03(\v2\x1c.fletch.v1.ExchangeProducersR\texchanges\"k\n" +
 	"\fStartAttempt\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\tR\aattempt\x12#\n" +
 	"\x04task\x18\x02 \x01(\v2\x0f.fletch.v1.TaskR\x04task\x12\x1c\n" +
@@ -1131,7 +1140,8 @@ var file_executor_proto_goTypes = []any{
 	(*AttemptProgress)(nil),   // 17: fletch.v1.AttemptProgress
 	(*Graph)(nil),             // 18: fletch.v1.Graph
 	(*Stage)(nil),             // 19: fletch.v1.Stage
-	(*Task)(nil),              // 20: fletch.v1.Task
+	(*ExchangeProducers)(nil), // 20: fletch.v1.ExchangeProducers
+	(*Task)(nil),              // 21: fletch.v1.Task
 }
 var file_executor_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.ExecutorMessage.hello:type_name -> fletch.v1.ExecutorHello
@@ -1149,18 +1159,19 @@ var file_executor_proto_depIdxs = []int32{
 	18, // 12: fletch.v1.Load.graph:type_name -> fletch.v1.Graph
 	19, // 13: fletch.v1.Load.stages:type_name -> fletch.v1.Stage
 	7,  // 14: fletch.v1.Load.limits:type_name -> fletch.v1.SetLimits
-	20, // 15: fletch.v1.StartAttempt.task:type_name -> fletch.v1.Task
-	0,  // 16: fletch.v1.Executors.Connect:input_type -> fletch.v1.ExecutorMessage
-	11, // 17: fletch.v1.Executors.Reserve:input_type -> fletch.v1.ReserveRequest
-	13, // 18: fletch.v1.Executors.OpenOutput:input_type -> fletch.v1.OpenOutputRequest
-	5,  // 19: fletch.v1.Executors.Connect:output_type -> fletch.v1.AgentMessage
-	12, // 20: fletch.v1.Executors.Reserve:output_type -> fletch.v1.ReserveReply
-	14, // 21: fletch.v1.Executors.OpenOutput:output_type -> fletch.v1.OpenOutputReply
-	19, // [19:22] is the sub-list for method output_type
-	16, // [16:19] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	20, // 15: fletch.v1.Producers.exchanges:type_name -> fletch.v1.ExchangeProducers
+	21, // 16: fletch.v1.StartAttempt.task:type_name -> fletch.v1.Task
+	0,  // 17: fletch.v1.Executors.Connect:input_type -> fletch.v1.ExecutorMessage
+	11, // 18: fletch.v1.Executors.Reserve:input_type -> fletch.v1.ReserveRequest
+	13, // 19: fletch.v1.Executors.OpenOutput:input_type -> fletch.v1.OpenOutputRequest
+	5,  // 20: fletch.v1.Executors.Connect:output_type -> fletch.v1.AgentMessage
+	12, // 21: fletch.v1.Executors.Reserve:output_type -> fletch.v1.ReserveReply
+	14, // 22: fletch.v1.Executors.OpenOutput:output_type -> fletch.v1.OpenOutputReply
+	20, // [20:23] is the sub-list for method output_type
+	17, // [17:20] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_executor_proto_init() }

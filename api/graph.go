@@ -29,7 +29,7 @@ func (m *Graph) Plan() (*plan.Graph, error) {
 
 func nodeOf(n *plan.Node) *Node {
 	m := &Node{
-		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs), Type: n.Type,
+		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs), Sides: narrowAll(n.Sides), Type: n.Type,
 	}
 	if s := n.Source; s != nil {
 		m.Source = &Input{Items: s.Items, ItemBytes: s.ItemBytes}
@@ -40,6 +40,7 @@ func nodeOf(n *plan.Node) *Node {
 	if x := n.Exchange; x != nil {
 		m.Exchange = &Shuffle{
 			Partitioning: uint32(x.Partitioning), Partitions: narrow(x.Partitions), Combine: x.Combine, Ordered: x.Ordered,
+			Thin: x.Thin,
 		}
 	}
 	if l := n.Sink; l != nil {
@@ -49,7 +50,7 @@ func nodeOf(n *plan.Node) *Node {
 }
 
 func (c *checker) node(m *Node) plan.Node {
-	if m.GetKind() > uint32(plan.Sink) {
+	if m.GetKind() > uint32(plan.Meet) {
 		c.fail("operator %d is of the unknown kind %d", m.GetId(), m.GetKind())
 	}
 	n := plan.Node{
@@ -58,6 +59,7 @@ func (c *checker) node(m *Node) plan.Node {
 		Op:     m.GetOp(),
 		Site:   m.GetSite(),
 		Inputs: c.nodes("inputs", m.GetInputs()),
+		Sides:  c.nodes("sides", m.GetSides()),
 		Type:   m.GetType(),
 	}
 	if s := m.GetSource(); s != nil {
@@ -67,7 +69,7 @@ func (c *checker) node(m *Node) plan.Node {
 		}
 	}
 	if x := m.GetExchange(); x != nil {
-		if x.GetPartitioning() > uint32(plan.ByNothing) {
+		if x.GetPartitioning() > uint32(plan.ByRange) {
 			c.fail("operator %d partitions in the unknown way %d", m.GetId(), x.GetPartitioning())
 		}
 		n.Exchange = &plan.Shuffle{
@@ -75,6 +77,7 @@ func (c *checker) node(m *Node) plan.Node {
 			Partitions:   c.index("an exchange's partitions", x.GetPartitions(), maxPartitions+1),
 			Combine:      x.GetCombine(),
 			Ordered:      x.GetOrdered(),
+			Thin:         x.GetThin(),
 		}
 	}
 	if l := m.GetSink(); l != nil {

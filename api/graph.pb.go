@@ -86,6 +86,7 @@ type Node struct {
 	Source        *Input                 `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`
 	Exchange      *Shuffle               `protobuf:"bytes,8,opt,name=exchange,proto3" json:"exchange,omitempty"`
 	Sink          *Location              `protobuf:"bytes,9,opt,name=sink,proto3" json:"sink,omitempty"`
+	Sides         []int32                `protobuf:"varint,10,rep,packed,name=sides,proto3" json:"sides,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -183,6 +184,13 @@ func (x *Node) GetSink() *Location {
 	return nil
 }
 
+func (x *Node) GetSides() []int32 {
+	if x != nil {
+		return x.Sides
+	}
+	return nil
+}
+
 type Input struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Patterns      [][]byte               `protobuf:"bytes,1,rep,name=patterns,proto3" json:"patterns,omitempty"` // a path need not be UTF-8
@@ -249,6 +257,7 @@ type Shuffle struct {
 	Partitions    int32                  `protobuf:"varint,2,opt,name=partitions,proto3" json:"partitions,omitempty"`
 	Combine       bool                   `protobuf:"varint,3,opt,name=combine,proto3" json:"combine,omitempty"`
 	Ordered       bool                   `protobuf:"varint,4,opt,name=ordered,proto3" json:"ordered,omitempty"`
+	Thin          bool                   `protobuf:"varint,5,opt,name=thin,proto3" json:"thin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -311,6 +320,13 @@ func (x *Shuffle) GetOrdered() bool {
 	return false
 }
 
+func (x *Shuffle) GetThin() bool {
+	if x != nil {
+		return x.Thin
+	}
+	return false
+}
+
 type Location struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -369,6 +385,7 @@ type FileRange struct {
 	Offset        int64                  `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
 	Length        int64                  `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
 	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	Whole         bool                   `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -429,6 +446,13 @@ func (x *FileRange) GetSize() int64 {
 		return x.Size
 	}
 	return 0
+}
+
+func (x *FileRange) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
 }
 
 type Split struct {
@@ -500,15 +524,19 @@ func (x *Split) GetBytes() int64 {
 }
 
 type Stage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Root          int32                  `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`
-	Nodes         []int32                `protobuf:"varint,3,rep,packed,name=nodes,proto3" json:"nodes,omitempty"`
-	Outputs       []int32                `protobuf:"varint,4,rep,packed,name=outputs,proto3" json:"outputs,omitempty"`
-	Parents       []int32                `protobuf:"varint,5,rep,packed,name=parents,proto3" json:"parents,omitempty"`
-	Partitions    int32                  `protobuf:"varint,6,opt,name=partitions,proto3" json:"partitions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Id               int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Root             int32                  `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`
+	Nodes            []int32                `protobuf:"varint,3,rep,packed,name=nodes,proto3" json:"nodes,omitempty"`
+	Outputs          []int32                `protobuf:"varint,4,rep,packed,name=outputs,proto3" json:"outputs,omitempty"`
+	Parents          []int32                `protobuf:"varint,5,rep,packed,name=parents,proto3" json:"parents,omitempty"`
+	Partitions       int32                  `protobuf:"varint,6,opt,name=partitions,proto3" json:"partitions,omitempty"`
+	Pass             int32                  `protobuf:"varint,7,opt,name=pass,proto3" json:"pass,omitempty"`
+	Thin             bool                   `protobuf:"varint,8,opt,name=thin,proto3" json:"thin,omitempty"`
+	Sides            []int32                `protobuf:"varint,9,rep,packed,name=sides,proto3" json:"sides,omitempty"`
+	OutputPartitions []int32                `protobuf:"varint,10,rep,packed,name=output_partitions,json=outputPartitions,proto3" json:"output_partitions,omitempty"` // by output
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Stage) Reset() {
@@ -581,6 +609,34 @@ func (x *Stage) GetPartitions() int32 {
 		return x.Partitions
 	}
 	return 0
+}
+
+func (x *Stage) GetPass() int32 {
+	if x != nil {
+		return x.Pass
+	}
+	return 0
+}
+
+func (x *Stage) GetThin() bool {
+	if x != nil {
+		return x.Thin
+	}
+	return false
+}
+
+func (x *Stage) GetSides() []int32 {
+	if x != nil {
+		return x.Sides
+	}
+	return nil
+}
+
+func (x *Stage) GetOutputPartitions() []int32 {
+	if x != nil {
+		return x.OutputPartitions
+	}
+	return nil
 }
 
 type Task struct {
@@ -954,7 +1010,7 @@ const file_graph_proto_rawDesc = "" +
 	"\vgraph.proto\x12\tfletch.v1\"@\n" +
 	"\x05Graph\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12%\n" +
-	"\x05nodes\x18\x02 \x03(\v2\x0f.fletch.v1.NodeR\x05nodes\"\xfd\x01\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x0f.fletch.v1.NodeR\x05nodes\"\x93\x02\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x0e\n" +
@@ -964,32 +1020,36 @@ const file_graph_proto_rawDesc = "" +
 	"\x04type\x18\x06 \x01(\tR\x04type\x12(\n" +
 	"\x06source\x18\a \x01(\v2\x10.fletch.v1.InputR\x06source\x12.\n" +
 	"\bexchange\x18\b \x01(\v2\x12.fletch.v1.ShuffleR\bexchange\x12'\n" +
-	"\x04sink\x18\t \x01(\v2\x13.fletch.v1.LocationR\x04sink\"X\n" +
+	"\x04sink\x18\t \x01(\v2\x13.fletch.v1.LocationR\x04sink\x12\x14\n" +
+	"\x05sides\x18\n" +
+	" \x03(\x05R\x05sides\"X\n" +
 	"\x05Input\x12\x1a\n" +
 	"\bpatterns\x18\x01 \x03(\fR\bpatterns\x12\x14\n" +
 	"\x05items\x18\x02 \x01(\x03R\x05items\x12\x1d\n" +
 	"\n" +
-	"item_bytes\x18\x03 \x01(\x03R\titemBytes\"\x81\x01\n" +
+	"item_bytes\x18\x03 \x01(\x03R\titemBytes\"\x95\x01\n" +
 	"\aShuffle\x12\"\n" +
 	"\fpartitioning\x18\x01 \x01(\rR\fpartitioning\x12\x1e\n" +
 	"\n" +
 	"partitions\x18\x02 \x01(\x05R\n" +
 	"partitions\x12\x18\n" +
 	"\acombine\x18\x03 \x01(\bR\acombine\x12\x18\n" +
-	"\aordered\x18\x04 \x01(\bR\aordered\"6\n" +
+	"\aordered\x18\x04 \x01(\bR\aordered\x12\x12\n" +
+	"\x04thin\x18\x05 \x01(\bR\x04thin\"6\n" +
 	"\bLocation\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12\x16\n" +
-	"\x06suffix\x18\x02 \x01(\tR\x06suffix\"c\n" +
+	"\x06suffix\x18\x02 \x01(\tR\x06suffix\"y\n" +
 	"\tFileRange\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
 	"\x06length\x18\x03 \x01(\x03R\x06length\x12\x12\n" +
-	"\x04size\x18\x04 \x01(\x03R\x04size\"u\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x14\n" +
+	"\x05whole\x18\x05 \x01(\bR\x05whole\"u\n" +
 	"\x05Split\x12*\n" +
 	"\x05files\x18\x01 \x03(\v2\x14.fletch.v1.FileRangeR\x05files\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x03R\x05first\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x03R\x05count\x12\x14\n" +
-	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\"\x95\x01\n" +
+	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\"\x80\x02\n" +
 	"\x05Stage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\x05R\x04root\x12\x14\n" +
@@ -998,7 +1058,12 @@ const file_graph_proto_rawDesc = "" +
 	"\aparents\x18\x05 \x03(\x05R\aparents\x12\x1e\n" +
 	"\n" +
 	"partitions\x18\x06 \x01(\x05R\n" +
-	"partitions\"z\n" +
+	"partitions\x12\x12\n" +
+	"\x04pass\x18\a \x01(\x05R\x04pass\x12\x12\n" +
+	"\x04thin\x18\b \x01(\bR\x04thin\x12\x14\n" +
+	"\x05sides\x18\t \x03(\x05R\x05sides\x12+\n" +
+	"\x11output_partitions\x18\n" +
+	" \x03(\x05R\x10outputPartitions\"z\n" +
 	"\x04Task\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12&\n" +

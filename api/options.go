@@ -10,10 +10,12 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// The sizes of messages.
+// The limits of messages.
 const (
 	// MaxMessageBytes caps one message: a submission or an order with its graph are the largest.
 	MaxMessageBytes = 64 << 20
+	// MaxProducers caps the outputs that one stage reads, over all of its exchanges.
+	MaxProducers = 2_000_000
 	// ChunkBytes is the size of the pieces in which larger things travel, such as plugins.
 	ChunkBytes = 1 << 20
 )

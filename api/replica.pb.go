@@ -588,7 +588,7 @@ func (x *SnapshotMeta) GetMembersIndex() uint64 {
 }
 
 // SnapshotRecord is one record of a snapshot. They come in this order: head, workers, audit, jobs. What belongs to a job
-// follows it: its splits, then each of its stages with its tasks.
+// follows it: its splits, then each of its stages with its tasks, then its exchanges.
 type SnapshotRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Record:
@@ -600,6 +600,7 @@ type SnapshotRecord struct {
 	//	*SnapshotRecord_Splits
 	//	*SnapshotRecord_Stage_
 	//	*SnapshotRecord_Tasks_
+	//	*SnapshotRecord_Exchange_
 	//	*SnapshotRecord_End_
 	Record        isSnapshotRecord_Record `protobuf_oneof:"record"`
 	unknownFields protoimpl.UnknownFields
@@ -706,6 +707,15 @@ func (x *SnapshotRecord) GetTasks() *SnapshotRecord_Tasks {
 	return nil
 }
 
+func (x *SnapshotRecord) GetExchange() *SnapshotRecord_Exchange {
+	if x != nil {
+		if x, ok := x.Record.(*SnapshotRecord_Exchange_); ok {
+			return x.Exchange
+		}
+	}
+	return nil
+}
+
 func (x *SnapshotRecord) GetEnd() *SnapshotRecord_End {
 	if x != nil {
 		if x, ok := x.Record.(*SnapshotRecord_End_); ok {
@@ -747,6 +757,10 @@ type SnapshotRecord_Tasks_ struct {
 	Tasks *SnapshotRecord_Tasks `protobuf:"bytes,7,opt,name=tasks,proto3,oneof"` // those of a stage with many stand in several records
 }
 
+type SnapshotRecord_Exchange_ struct {
+	Exchange *SnapshotRecord_Exchange `protobuf:"bytes,8,opt,name=exchange,proto3,oneof"`
+}
+
 type SnapshotRecord_End_ struct {
 	End *SnapshotRecord_End `protobuf:"bytes,15,opt,name=end,proto3,oneof"`
 }
@@ -764,6 +778,8 @@ func (*SnapshotRecord_Splits) isSnapshotRecord_Record() {}
 func (*SnapshotRecord_Stage_) isSnapshotRecord_Record() {}
 
 func (*SnapshotRecord_Tasks_) isSnapshotRecord_Record() {}
+
+func (*SnapshotRecord_Exchange_) isSnapshotRecord_Record() {}
 
 func (*SnapshotRecord_End_) isSnapshotRecord_Record() {}
 
@@ -1926,7 +1942,6 @@ type SnapshotRecord_Stage struct {
 	StartedUnixNanos  int64                  `protobuf:"varint,6,opt,name=started_unix_nanos,json=startedUnixNanos,proto3" json:"started_unix_nanos,omitempty"`
 	FinishedUnixNanos int64                  `protobuf:"varint,7,opt,name=finished_unix_nanos,json=finishedUnixNanos,proto3" json:"finished_unix_nanos,omitempty"`
 	Tasks             int32                  `protobuf:"varint,8,opt,name=tasks,proto3" json:"tasks,omitempty"` // how many there are; a job that has ended has no records of them
-	Bytes             []int64                `protobuf:"varint,9,rep,packed,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2017,7 +2032,53 @@ func (x *SnapshotRecord_Stage) GetTasks() int32 {
 	return 0
 }
 
-func (x *SnapshotRecord_Stage) GetBytes() []int64 {
+// Exchange is what was written to an exchange so far.
+type SnapshotRecord_Exchange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          int32                  `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	Bytes         []int64                `protobuf:"varint,2,rep,packed,name=bytes,proto3" json:"bytes,omitempty"` // by partition; of a job that has ended, in all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotRecord_Exchange) Reset() {
+	*x = SnapshotRecord_Exchange{}
+	mi := &file_replica_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotRecord_Exchange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotRecord_Exchange) ProtoMessage() {}
+
+func (x *SnapshotRecord_Exchange) ProtoReflect() protoreflect.Message {
+	mi := &file_replica_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotRecord_Exchange.ProtoReflect.Descriptor instead.
+func (*SnapshotRecord_Exchange) Descriptor() ([]byte, []int) {
+	return file_replica_proto_rawDescGZIP(), []int{6, 7}
+}
+
+func (x *SnapshotRecord_Exchange) GetNode() int32 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *SnapshotRecord_Exchange) GetBytes() []int64 {
 	if x != nil {
 		return x.Bytes
 	}
@@ -2033,7 +2094,7 @@ type SnapshotRecord_Tasks struct {
 
 func (x *SnapshotRecord_Tasks) Reset() {
 	*x = SnapshotRecord_Tasks{}
-	mi := &file_replica_proto_msgTypes[25]
+	mi := &file_replica_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2045,7 +2106,7 @@ func (x *SnapshotRecord_Tasks) String() string {
 func (*SnapshotRecord_Tasks) ProtoMessage() {}
 
 func (x *SnapshotRecord_Tasks) ProtoReflect() protoreflect.Message {
-	mi := &file_replica_proto_msgTypes[25]
+	mi := &file_replica_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2058,7 +2119,7 @@ func (x *SnapshotRecord_Tasks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRecord_Tasks.ProtoReflect.Descriptor instead.
 func (*SnapshotRecord_Tasks) Descriptor() ([]byte, []int) {
-	return file_replica_proto_rawDescGZIP(), []int{6, 7}
+	return file_replica_proto_rawDescGZIP(), []int{6, 8}
 }
 
 func (x *SnapshotRecord_Tasks) GetTasks() []*SnapshotRecord_Task {
@@ -2086,7 +2147,7 @@ type SnapshotRecord_Task struct {
 
 func (x *SnapshotRecord_Task) Reset() {
 	*x = SnapshotRecord_Task{}
-	mi := &file_replica_proto_msgTypes[26]
+	mi := &file_replica_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2159,7 @@ func (x *SnapshotRecord_Task) String() string {
 func (*SnapshotRecord_Task) ProtoMessage() {}
 
 func (x *SnapshotRecord_Task) ProtoReflect() protoreflect.Message {
-	mi := &file_replica_proto_msgTypes[26]
+	mi := &file_replica_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2172,7 @@ func (x *SnapshotRecord_Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRecord_Task.ProtoReflect.Descriptor instead.
 func (*SnapshotRecord_Task) Descriptor() ([]byte, []int) {
-	return file_replica_proto_rawDescGZIP(), []int{6, 8}
+	return file_replica_proto_rawDescGZIP(), []int{6, 9}
 }
 
 func (x *SnapshotRecord_Task) GetTask() *Task {
@@ -2194,7 +2255,7 @@ type SnapshotRecord_Holder struct {
 
 func (x *SnapshotRecord_Holder) Reset() {
 	*x = SnapshotRecord_Holder{}
-	mi := &file_replica_proto_msgTypes[27]
+	mi := &file_replica_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2206,7 +2267,7 @@ func (x *SnapshotRecord_Holder) String() string {
 func (*SnapshotRecord_Holder) ProtoMessage() {}
 
 func (x *SnapshotRecord_Holder) ProtoReflect() protoreflect.Message {
-	mi := &file_replica_proto_msgTypes[27]
+	mi := &file_replica_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2219,7 +2280,7 @@ func (x *SnapshotRecord_Holder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRecord_Holder.ProtoReflect.Descriptor instead.
 func (*SnapshotRecord_Holder) Descriptor() ([]byte, []int) {
-	return file_replica_proto_rawDescGZIP(), []int{6, 9}
+	return file_replica_proto_rawDescGZIP(), []int{6, 10}
 }
 
 func (x *SnapshotRecord_Holder) GetWorker() string {
@@ -2246,7 +2307,7 @@ type SnapshotRecord_End struct {
 
 func (x *SnapshotRecord_End) Reset() {
 	*x = SnapshotRecord_End{}
-	mi := &file_replica_proto_msgTypes[28]
+	mi := &file_replica_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2319,7 @@ func (x *SnapshotRecord_End) String() string {
 func (*SnapshotRecord_End) ProtoMessage() {}
 
 func (x *SnapshotRecord_End) ProtoReflect() protoreflect.Message {
-	mi := &file_replica_proto_msgTypes[28]
+	mi := &file_replica_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2332,7 @@ func (x *SnapshotRecord_End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRecord_End.ProtoReflect.Descriptor instead.
 func (*SnapshotRecord_End) Descriptor() ([]byte, []int) {
-	return file_replica_proto_rawDescGZIP(), []int{6, 10}
+	return file_replica_proto_rawDescGZIP(), []int{6, 11}
 }
 
 func (x *SnapshotRecord_End) GetRecords() uint64 {
@@ -2372,7 +2433,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x18\n" +
 	"\amembers\x18\x03 \x01(\fR\amembers\x12#\n" +
-	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\x9b\x14\n" +
+	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xfd\x14\n" +
 	"\x0eSnapshotRecord\x124\n" +
 	"\x04head\x18\x01 \x01(\v2\x1e.fletch.v1.SnapshotRecord.HeadH\x00R\x04head\x12:\n" +
 	"\x06worker\x18\x02 \x01(\v2 .fletch.v1.SnapshotRecord.WorkerH\x00R\x06worker\x127\n" +
@@ -2380,7 +2441,8 @@ const file_replica_proto_rawDesc = "" +
 	"\x03job\x18\x04 \x01(\v2\x1d.fletch.v1.SnapshotRecord.JobH\x00R\x03job\x12/\n" +
 	"\x06splits\x18\x05 \x01(\v2\x15.fletch.v1.NodeSplitsH\x00R\x06splits\x127\n" +
 	"\x05stage\x18\x06 \x01(\v2\x1f.fletch.v1.SnapshotRecord.StageH\x00R\x05stage\x127\n" +
-	"\x05tasks\x18\a \x01(\v2\x1f.fletch.v1.SnapshotRecord.TasksH\x00R\x05tasks\x121\n" +
+	"\x05tasks\x18\a \x01(\v2\x1f.fletch.v1.SnapshotRecord.TasksH\x00R\x05tasks\x12@\n" +
+	"\bexchange\x18\b \x01(\v2\".fletch.v1.SnapshotRecord.ExchangeH\x00R\bexchange\x121\n" +
 	"\x03end\x18\x0f \x01(\v2\x1d.fletch.v1.SnapshotRecord.EndH\x00R\x03end\x1a\x1c\n" +
 	"\x04Head\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x1a~\n" +
@@ -2424,7 +2486,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x06worker\x18\x02 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\rR\x05class\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\"\n" +
-	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xbe\x02\n" +
+	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xa8\x02\n" +
 	"\x05Stage\x12&\n" +
 	"\x05stage\x18\x01 \x01(\v2\x10.fletch.v1.StageR\x05stage\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x05R\tcommitted\x12\x16\n" +
@@ -2434,8 +2496,10 @@ const file_replica_proto_rawDesc = "" +
 	"\ametrics\x18\x05 \x01(\v2\x12.fletch.v1.MetricsR\ametrics\x12,\n" +
 	"\x12started_unix_nanos\x18\x06 \x01(\x03R\x10startedUnixNanos\x12.\n" +
 	"\x13finished_unix_nanos\x18\a \x01(\x03R\x11finishedUnixNanos\x12\x14\n" +
-	"\x05tasks\x18\b \x01(\x05R\x05tasks\x12\x14\n" +
-	"\x05bytes\x18\t \x03(\x03R\x05bytes\x1a=\n" +
+	"\x05tasks\x18\b \x01(\x05R\x05tasks\x1a4\n" +
+	"\bExchange\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x05R\x04node\x12\x14\n" +
+	"\x05bytes\x18\x02 \x03(\x03R\x05bytes\x1a=\n" +
 	"\x05Tasks\x124\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x1e.fletch.v1.SnapshotRecord.TaskR\x05tasks\x1a\xd6\x03\n" +
 	"\x04Task\x12#\n" +
@@ -2470,44 +2534,45 @@ func file_replica_proto_rawDescGZIP() []byte {
 	return file_replica_proto_rawDescData
 }
 
-var file_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_replica_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_replica_proto_goTypes = []any{
-	(*LogEntry)(nil),               // 0: fletch.v1.LogEntry
-	(*LogCommand)(nil),             // 1: fletch.v1.LogCommand
-	(*ReplicatedAttempt)(nil),      // 2: fletch.v1.ReplicatedAttempt
-	(*ReplicatedSettings)(nil),     // 3: fletch.v1.ReplicatedSettings
-	(*NodeSplits)(nil),             // 4: fletch.v1.NodeSplits
-	(*SnapshotMeta)(nil),           // 5: fletch.v1.SnapshotMeta
-	(*SnapshotRecord)(nil),         // 6: fletch.v1.SnapshotRecord
-	(*LogCommand_Submit)(nil),      // 7: fletch.v1.LogCommand.Submit
-	(*LogCommand_Plan)(nil),        // 8: fletch.v1.LogCommand.Plan
-	(*LogCommand_Commit)(nil),      // 9: fletch.v1.LogCommand.Commit
-	(*LogCommand_Fail)(nil),        // 10: fletch.v1.LogCommand.Fail
-	(*LogCommand_Publish)(nil),     // 11: fletch.v1.LogCommand.Publish
-	(*LogCommand_Published)(nil),   // 12: fletch.v1.LogCommand.Published
-	(*LogCommand_Abort)(nil),       // 13: fletch.v1.LogCommand.Abort
-	(*LogCommand_Cancel)(nil),      // 14: fletch.v1.LogCommand.Cancel
-	(*LogCommand_Register)(nil),    // 15: fletch.v1.LogCommand.Register
-	(*LogCommand_Lose)(nil),        // 16: fletch.v1.LogCommand.Lose
-	(*LogCommand_Audit)(nil),       // 17: fletch.v1.LogCommand.Audit
-	(*SnapshotRecord_Head)(nil),    // 18: fletch.v1.SnapshotRecord.Head
-	(*SnapshotRecord_Worker)(nil),  // 19: fletch.v1.SnapshotRecord.Worker
-	(*SnapshotRecord_Audit)(nil),   // 20: fletch.v1.SnapshotRecord.Audit
-	(*SnapshotRecord_Job)(nil),     // 21: fletch.v1.SnapshotRecord.Job
-	(*SnapshotRecord_Output)(nil),  // 22: fletch.v1.SnapshotRecord.Output
-	(*SnapshotRecord_Failure)(nil), // 23: fletch.v1.SnapshotRecord.Failure
-	(*SnapshotRecord_Stage)(nil),   // 24: fletch.v1.SnapshotRecord.Stage
-	(*SnapshotRecord_Tasks)(nil),   // 25: fletch.v1.SnapshotRecord.Tasks
-	(*SnapshotRecord_Task)(nil),    // 26: fletch.v1.SnapshotRecord.Task
-	(*SnapshotRecord_Holder)(nil),  // 27: fletch.v1.SnapshotRecord.Holder
-	(*SnapshotRecord_End)(nil),     // 28: fletch.v1.SnapshotRecord.End
-	nil,                            // 29: fletch.v1.SnapshotRecord.Job.CountersEntry
-	(*Split)(nil),                  // 30: fletch.v1.Split
-	(*Graph)(nil),                  // 31: fletch.v1.Graph
-	(*Task)(nil),                   // 32: fletch.v1.Task
-	(*Result)(nil),                 // 33: fletch.v1.Result
-	(*Stage)(nil),                  // 34: fletch.v1.Stage
-	(*Metrics)(nil),                // 35: fletch.v1.Metrics
+	(*LogEntry)(nil),                // 0: fletch.v1.LogEntry
+	(*LogCommand)(nil),              // 1: fletch.v1.LogCommand
+	(*ReplicatedAttempt)(nil),       // 2: fletch.v1.ReplicatedAttempt
+	(*ReplicatedSettings)(nil),      // 3: fletch.v1.ReplicatedSettings
+	(*NodeSplits)(nil),              // 4: fletch.v1.NodeSplits
+	(*SnapshotMeta)(nil),            // 5: fletch.v1.SnapshotMeta
+	(*SnapshotRecord)(nil),          // 6: fletch.v1.SnapshotRecord
+	(*LogCommand_Submit)(nil),       // 7: fletch.v1.LogCommand.Submit
+	(*LogCommand_Plan)(nil),         // 8: fletch.v1.LogCommand.Plan
+	(*LogCommand_Commit)(nil),       // 9: fletch.v1.LogCommand.Commit
+	(*LogCommand_Fail)(nil),         // 10: fletch.v1.LogCommand.Fail
+	(*LogCommand_Publish)(nil),      // 11: fletch.v1.LogCommand.Publish
+	(*LogCommand_Published)(nil),    // 12: fletch.v1.LogCommand.Published
+	(*LogCommand_Abort)(nil),        // 13: fletch.v1.LogCommand.Abort
+	(*LogCommand_Cancel)(nil),       // 14: fletch.v1.LogCommand.Cancel
+	(*LogCommand_Register)(nil),     // 15: fletch.v1.LogCommand.Register
+	(*LogCommand_Lose)(nil),         // 16: fletch.v1.LogCommand.Lose
+	(*LogCommand_Audit)(nil),        // 17: fletch.v1.LogCommand.Audit
+	(*SnapshotRecord_Head)(nil),     // 18: fletch.v1.SnapshotRecord.Head
+	(*SnapshotRecord_Worker)(nil),   // 19: fletch.v1.SnapshotRecord.Worker
+	(*SnapshotRecord_Audit)(nil),    // 20: fletch.v1.SnapshotRecord.Audit
+	(*SnapshotRecord_Job)(nil),      // 21: fletch.v1.SnapshotRecord.Job
+	(*SnapshotRecord_Output)(nil),   // 22: fletch.v1.SnapshotRecord.Output
+	(*SnapshotRecord_Failure)(nil),  // 23: fletch.v1.SnapshotRecord.Failure
+	(*SnapshotRecord_Stage)(nil),    // 24: fletch.v1.SnapshotRecord.Stage
+	(*SnapshotRecord_Exchange)(nil), // 25: fletch.v1.SnapshotRecord.Exchange
+	(*SnapshotRecord_Tasks)(nil),    // 26: fletch.v1.SnapshotRecord.Tasks
+	(*SnapshotRecord_Task)(nil),     // 27: fletch.v1.SnapshotRecord.Task
+	(*SnapshotRecord_Holder)(nil),   // 28: fletch.v1.SnapshotRecord.Holder
+	(*SnapshotRecord_End)(nil),      // 29: fletch.v1.SnapshotRecord.End
+	nil,                             // 30: fletch.v1.SnapshotRecord.Job.CountersEntry
+	(*Split)(nil),                   // 31: fletch.v1.Split
+	(*Graph)(nil),                   // 32: fletch.v1.Graph
+	(*Task)(nil),                    // 33: fletch.v1.Task
+	(*Result)(nil),                  // 34: fletch.v1.Result
+	(*Stage)(nil),                   // 35: fletch.v1.Stage
+	(*Metrics)(nil),                 // 36: fletch.v1.Metrics
 }
 var file_replica_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.LogEntry.commands:type_name -> fletch.v1.LogCommand
@@ -2522,43 +2587,44 @@ var file_replica_proto_depIdxs = []int32{
 	15, // 9: fletch.v1.LogCommand.register:type_name -> fletch.v1.LogCommand.Register
 	16, // 10: fletch.v1.LogCommand.lose:type_name -> fletch.v1.LogCommand.Lose
 	17, // 11: fletch.v1.LogCommand.audit:type_name -> fletch.v1.LogCommand.Audit
-	30, // 12: fletch.v1.NodeSplits.splits:type_name -> fletch.v1.Split
+	31, // 12: fletch.v1.NodeSplits.splits:type_name -> fletch.v1.Split
 	18, // 13: fletch.v1.SnapshotRecord.head:type_name -> fletch.v1.SnapshotRecord.Head
 	19, // 14: fletch.v1.SnapshotRecord.worker:type_name -> fletch.v1.SnapshotRecord.Worker
 	20, // 15: fletch.v1.SnapshotRecord.audit:type_name -> fletch.v1.SnapshotRecord.Audit
 	21, // 16: fletch.v1.SnapshotRecord.job:type_name -> fletch.v1.SnapshotRecord.Job
 	4,  // 17: fletch.v1.SnapshotRecord.splits:type_name -> fletch.v1.NodeSplits
 	24, // 18: fletch.v1.SnapshotRecord.stage:type_name -> fletch.v1.SnapshotRecord.Stage
-	25, // 19: fletch.v1.SnapshotRecord.tasks:type_name -> fletch.v1.SnapshotRecord.Tasks
-	28, // 20: fletch.v1.SnapshotRecord.end:type_name -> fletch.v1.SnapshotRecord.End
-	31, // 21: fletch.v1.LogCommand.Submit.graph:type_name -> fletch.v1.Graph
-	4,  // 22: fletch.v1.LogCommand.Submit.splits:type_name -> fletch.v1.NodeSplits
-	3,  // 23: fletch.v1.LogCommand.Submit.settings:type_name -> fletch.v1.ReplicatedSettings
-	32, // 24: fletch.v1.LogCommand.Plan.tasks:type_name -> fletch.v1.Task
-	2,  // 25: fletch.v1.LogCommand.Commit.attempt:type_name -> fletch.v1.ReplicatedAttempt
-	33, // 26: fletch.v1.LogCommand.Commit.result:type_name -> fletch.v1.Result
-	2,  // 27: fletch.v1.LogCommand.Fail.attempt:type_name -> fletch.v1.ReplicatedAttempt
-	2,  // 28: fletch.v1.LogCommand.Fail.lost:type_name -> fletch.v1.ReplicatedAttempt
-	31, // 29: fletch.v1.SnapshotRecord.Job.graph:type_name -> fletch.v1.Graph
-	3,  // 30: fletch.v1.SnapshotRecord.Job.settings:type_name -> fletch.v1.ReplicatedSettings
-	23, // 31: fletch.v1.SnapshotRecord.Job.failure:type_name -> fletch.v1.SnapshotRecord.Failure
-	29, // 32: fletch.v1.SnapshotRecord.Job.counters:type_name -> fletch.v1.SnapshotRecord.Job.CountersEntry
-	22, // 33: fletch.v1.SnapshotRecord.Job.outputs:type_name -> fletch.v1.SnapshotRecord.Output
-	2,  // 34: fletch.v1.SnapshotRecord.Failure.attempt:type_name -> fletch.v1.ReplicatedAttempt
-	34, // 35: fletch.v1.SnapshotRecord.Stage.stage:type_name -> fletch.v1.Stage
-	35, // 36: fletch.v1.SnapshotRecord.Stage.metrics:type_name -> fletch.v1.Metrics
-	26, // 37: fletch.v1.SnapshotRecord.Tasks.tasks:type_name -> fletch.v1.SnapshotRecord.Task
-	32, // 38: fletch.v1.SnapshotRecord.Task.task:type_name -> fletch.v1.Task
-	27, // 39: fletch.v1.SnapshotRecord.Task.lost:type_name -> fletch.v1.SnapshotRecord.Holder
-	2,  // 40: fletch.v1.SnapshotRecord.Task.winner:type_name -> fletch.v1.ReplicatedAttempt
-	27, // 41: fletch.v1.SnapshotRecord.Task.holder:type_name -> fletch.v1.SnapshotRecord.Holder
-	33, // 42: fletch.v1.SnapshotRecord.Task.result:type_name -> fletch.v1.Result
-	23, // 43: fletch.v1.SnapshotRecord.Task.failures:type_name -> fletch.v1.SnapshotRecord.Failure
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	26, // 19: fletch.v1.SnapshotRecord.tasks:type_name -> fletch.v1.SnapshotRecord.Tasks
+	25, // 20: fletch.v1.SnapshotRecord.exchange:type_name -> fletch.v1.SnapshotRecord.Exchange
+	29, // 21: fletch.v1.SnapshotRecord.end:type_name -> fletch.v1.SnapshotRecord.End
+	32, // 22: fletch.v1.LogCommand.Submit.graph:type_name -> fletch.v1.Graph
+	4,  // 23: fletch.v1.LogCommand.Submit.splits:type_name -> fletch.v1.NodeSplits
+	3,  // 24: fletch.v1.LogCommand.Submit.settings:type_name -> fletch.v1.ReplicatedSettings
+	33, // 25: fletch.v1.LogCommand.Plan.tasks:type_name -> fletch.v1.Task
+	2,  // 26: fletch.v1.LogCommand.Commit.attempt:type_name -> fletch.v1.ReplicatedAttempt
+	34, // 27: fletch.v1.LogCommand.Commit.result:type_name -> fletch.v1.Result
+	2,  // 28: fletch.v1.LogCommand.Fail.attempt:type_name -> fletch.v1.ReplicatedAttempt
+	2,  // 29: fletch.v1.LogCommand.Fail.lost:type_name -> fletch.v1.ReplicatedAttempt
+	32, // 30: fletch.v1.SnapshotRecord.Job.graph:type_name -> fletch.v1.Graph
+	3,  // 31: fletch.v1.SnapshotRecord.Job.settings:type_name -> fletch.v1.ReplicatedSettings
+	23, // 32: fletch.v1.SnapshotRecord.Job.failure:type_name -> fletch.v1.SnapshotRecord.Failure
+	30, // 33: fletch.v1.SnapshotRecord.Job.counters:type_name -> fletch.v1.SnapshotRecord.Job.CountersEntry
+	22, // 34: fletch.v1.SnapshotRecord.Job.outputs:type_name -> fletch.v1.SnapshotRecord.Output
+	2,  // 35: fletch.v1.SnapshotRecord.Failure.attempt:type_name -> fletch.v1.ReplicatedAttempt
+	35, // 36: fletch.v1.SnapshotRecord.Stage.stage:type_name -> fletch.v1.Stage
+	36, // 37: fletch.v1.SnapshotRecord.Stage.metrics:type_name -> fletch.v1.Metrics
+	27, // 38: fletch.v1.SnapshotRecord.Tasks.tasks:type_name -> fletch.v1.SnapshotRecord.Task
+	33, // 39: fletch.v1.SnapshotRecord.Task.task:type_name -> fletch.v1.Task
+	28, // 40: fletch.v1.SnapshotRecord.Task.lost:type_name -> fletch.v1.SnapshotRecord.Holder
+	2,  // 41: fletch.v1.SnapshotRecord.Task.winner:type_name -> fletch.v1.ReplicatedAttempt
+	28, // 42: fletch.v1.SnapshotRecord.Task.holder:type_name -> fletch.v1.SnapshotRecord.Holder
+	34, // 43: fletch.v1.SnapshotRecord.Task.result:type_name -> fletch.v1.Result
+	23, // 44: fletch.v1.SnapshotRecord.Task.failures:type_name -> fletch.v1.SnapshotRecord.Failure
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_replica_proto_init() }
@@ -2588,6 +2654,7 @@ func file_replica_proto_init() {
 		(*SnapshotRecord_Splits)(nil),
 		(*SnapshotRecord_Stage_)(nil),
 		(*SnapshotRecord_Tasks_)(nil),
+		(*SnapshotRecord_Exchange_)(nil),
 		(*SnapshotRecord_End_)(nil),
 	}
 	type x struct{}
@@ -2596,7 +2663,7 @@ func file_replica_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replica_proto_rawDesc), len(file_replica_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -36,7 +36,8 @@ func PlanStages(list []*Stage) ([]plan.Stage, error) {
 func StageOf(s *plan.Stage) *Stage {
 	return &Stage{
 		Id: narrow(s.ID), Root: narrow(s.Root), Nodes: narrowAll(s.Nodes), Outputs: narrowAll(s.Outputs),
-		Parents: narrowAll(s.Parents), Partitions: narrow(s.Partitions),
+		Parents: narrowAll(s.Parents), Partitions: narrow(s.Partitions), Pass: narrow(s.Pass), Thin: s.Thin, Sides: narrowAll(s.Sides),
+		OutputPartitions: narrowAll(s.OutputPartitions),
 	}
 }
 
@@ -53,6 +54,15 @@ func (m *Stage) Plan() (*plan.Stage, error) {
 		Outputs:    c.nodes("outputs", m.GetOutputs()),
 		Parents:    c.nodes("parents", m.GetParents()),
 		Partitions: c.index("its partitions", m.GetPartitions(), maxPartitions+1),
+		Pass:       c.index("its pass", m.GetPass(), maxNodes),
+		Thin:       m.GetThin(),
+		Sides:      c.nodes("sides", m.GetSides()),
+	}
+	if have, want := len(m.GetOutputPartitions()), len(s.Outputs); have != want {
+		c.fail("%d outputs have %d numbers of partitions", want, have)
+	}
+	for _, n := range m.GetOutputPartitions() {
+		s.OutputPartitions = append(s.OutputPartitions, c.index("an output's partitions", n, maxPartitions+1))
 	}
 	if c.err != nil {
 		return nil, c.err
@@ -99,7 +109,7 @@ func (m *Task) Plan() (*plan.Task, error) {
 func SplitOf(s *plan.Split) *Split {
 	m := &Split{First: s.First, Count: s.Count, Bytes: s.Bytes}
 	for _, f := range s.Files {
-		m.Files = append(m.Files, &FileRange{Path: []byte(f.Path), Offset: f.Offset, Length: f.Length, Size: f.Size})
+		m.Files = append(m.Files, &FileRange{Path: []byte(f.Path), Offset: f.Offset, Length: f.Length, Size: f.Size, Whole: f.Whole})
 	}
 	return m
 }
@@ -133,6 +143,7 @@ func (c *checker) fileRange(m *FileRange) plan.FileRange {
 		Offset: c.size("an offset", m.GetOffset()),
 		Length: c.size("a length", m.GetLength()),
 		Size:   c.size("a file's size", m.GetSize()),
+		Whole:  m.GetWhole(),
 	}
 	if r.Offset > r.Size || r.Length > r.Size-r.Offset {
 		c.fail("%d bytes from offset %d on don't lie in %.200q of %d bytes", r.Length, r.Offset, r.Path, r.Size)

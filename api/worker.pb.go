@@ -619,10 +619,11 @@ type ProducersOrder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
 	Stage         int32                  `protobuf:"varint,2,opt,name=stage,proto3" json:"stage,omitempty"`
-	Version       uint64                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`        // grows when the list changes
-	Workers       []string               `protobuf:"bytes,4,rep,name=workers,proto3" json:"workers,omitempty"`         // addresses of shuffle services
-	Attempts      []string               `protobuf:"bytes,5,rep,name=attempts,proto3" json:"attempts,omitempty"`       // in the order of their blocks
+	Version       uint64                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // grows when the list changes
+	Workers       []string               `protobuf:"bytes,4,rep,name=workers,proto3" json:"workers,omitempty"`  // addresses of shuffle services
+	Attempts      []string               `protobuf:"bytes,5,rep,name=attempts,proto3" json:"attempts,omitempty"`
 	Holders       []uint32               `protobuf:"varint,6,rep,packed,name=holders,proto3" json:"holders,omitempty"` // by attempt: index into workers
+	Exchanges     []*ExchangeProducers   `protobuf:"bytes,7,rep,name=exchanges,proto3" json:"exchanges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -695,6 +696,13 @@ func (x *ProducersOrder) GetAttempts() []string {
 func (x *ProducersOrder) GetHolders() []uint32 {
 	if x != nil {
 		return x.Holders
+	}
+	return nil
+}
+
+func (x *ProducersOrder) GetExchanges() []*ExchangeProducers {
+	if x != nil {
+		return x.Exchanges
 	}
 	return nil
 }
@@ -964,14 +972,15 @@ const file_worker_proto_rawDesc = "" +
 	"\x04args\x18\x03 \x03(\tR\x04args\x12&\n" +
 	"\x05graph\x18\x04 \x01(\v2\x10.fletch.v1.GraphR\x05graph\x12(\n" +
 	"\x06stages\x18\x05 \x03(\v2\x10.fletch.v1.StageR\x06stages\x12$\n" +
-	"\x0emax_line_bytes\x18\x06 \x01(\x03R\fmaxLineBytes\"\xa2\x01\n" +
+	"\x0emax_line_bytes\x18\x06 \x01(\x03R\fmaxLineBytes\"\xde\x01\n" +
 	"\x0eProducersOrder\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\x05R\x05stage\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x04R\aversion\x12\x18\n" +
 	"\aworkers\x18\x04 \x03(\tR\aworkers\x12\x1a\n" +
 	"\battempts\x18\x05 \x03(\tR\battempts\x12\x18\n" +
-	"\aholders\x18\x06 \x03(\rR\aholders\"{\n" +
+	"\aholders\x18\x06 \x03(\rR\aholders\x12:\n" +
+	"\texchanges\x18\a \x03(\v2\x1c.fletch.v1.ExchangeProducersR\texchanges\"{\n" +
 	"\n" +
 	"StartOrder\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\tR\aattempt\x12\x10\n" +
@@ -1004,22 +1013,23 @@ func file_worker_proto_rawDescGZIP() []byte {
 
 var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_worker_proto_goTypes = []any{
-	(*WorkerMessage)(nil),   // 0: fletch.v1.WorkerMessage
-	(*Hello)(nil),           // 1: fletch.v1.Hello
-	(*Heartbeat)(nil),       // 2: fletch.v1.Heartbeat
-	(*MasterMessage)(nil),   // 3: fletch.v1.MasterMessage
-	(*Welcome)(nil),         // 4: fletch.v1.Welcome
-	(*JobOrder)(nil),        // 5: fletch.v1.JobOrder
-	(*ProducersOrder)(nil),  // 6: fletch.v1.ProducersOrder
-	(*StartOrder)(nil),      // 7: fletch.v1.StartOrder
-	(*StopOrder)(nil),       // 8: fletch.v1.StopOrder
-	(*Done)(nil),            // 9: fletch.v1.Done
-	(*EndJob)(nil),          // 10: fletch.v1.EndJob
-	(*AttemptEnded)(nil),    // 11: fletch.v1.AttemptEnded
-	(*AttemptProgress)(nil), // 12: fletch.v1.AttemptProgress
-	(*Graph)(nil),           // 13: fletch.v1.Graph
-	(*Stage)(nil),           // 14: fletch.v1.Stage
-	(*Task)(nil),            // 15: fletch.v1.Task
+	(*WorkerMessage)(nil),     // 0: fletch.v1.WorkerMessage
+	(*Hello)(nil),             // 1: fletch.v1.Hello
+	(*Heartbeat)(nil),         // 2: fletch.v1.Heartbeat
+	(*MasterMessage)(nil),     // 3: fletch.v1.MasterMessage
+	(*Welcome)(nil),           // 4: fletch.v1.Welcome
+	(*JobOrder)(nil),          // 5: fletch.v1.JobOrder
+	(*ProducersOrder)(nil),    // 6: fletch.v1.ProducersOrder
+	(*StartOrder)(nil),        // 7: fletch.v1.StartOrder
+	(*StopOrder)(nil),         // 8: fletch.v1.StopOrder
+	(*Done)(nil),              // 9: fletch.v1.Done
+	(*EndJob)(nil),            // 10: fletch.v1.EndJob
+	(*AttemptEnded)(nil),      // 11: fletch.v1.AttemptEnded
+	(*AttemptProgress)(nil),   // 12: fletch.v1.AttemptProgress
+	(*Graph)(nil),             // 13: fletch.v1.Graph
+	(*Stage)(nil),             // 14: fletch.v1.Stage
+	(*ExchangeProducers)(nil), // 15: fletch.v1.ExchangeProducers
+	(*Task)(nil),              // 16: fletch.v1.Task
 }
 var file_worker_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.WorkerMessage.hello:type_name -> fletch.v1.Hello
@@ -1035,14 +1045,15 @@ var file_worker_proto_depIdxs = []int32{
 	10, // 10: fletch.v1.MasterMessage.end_job:type_name -> fletch.v1.EndJob
 	13, // 11: fletch.v1.JobOrder.graph:type_name -> fletch.v1.Graph
 	14, // 12: fletch.v1.JobOrder.stages:type_name -> fletch.v1.Stage
-	15, // 13: fletch.v1.StartOrder.task:type_name -> fletch.v1.Task
-	0,  // 14: fletch.v1.Workers.Connect:input_type -> fletch.v1.WorkerMessage
-	3,  // 15: fletch.v1.Workers.Connect:output_type -> fletch.v1.MasterMessage
-	15, // [15:16] is the sub-list for method output_type
-	14, // [14:15] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 13: fletch.v1.ProducersOrder.exchanges:type_name -> fletch.v1.ExchangeProducers
+	16, // 14: fletch.v1.StartOrder.task:type_name -> fletch.v1.Task
+	0,  // 15: fletch.v1.Workers.Connect:input_type -> fletch.v1.WorkerMessage
+	3,  // 16: fletch.v1.Workers.Connect:output_type -> fletch.v1.MasterMessage
+	16, // [16:17] is the sub-list for method output_type
+	15, // [15:16] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_worker_proto_init() }

@@ -390,3 +390,22 @@ func ExampleJob_Err() {
 	fmt.Println(strings.Split(job.Err().Error(), "\n")[0])
 	// Output: Map (engine/example_test.go:389): type struct { F func() }: field F has type func(), which is not supported; use bool, numbers, string, []byte, time.Time, time.Duration, Optional, and arrays, slices and structs of these
 }
+
+func ExampleBroadcast() {
+	job := engine.NewJob("example")
+	orders := engine.FromSlice(job, []engine.KV[string, int64]{engine.Pair("de", int64(100)), engine.Pair("fr", int64(50)), engine.Pair("de", int64(10))})
+	rates := engine.FromSlice(job, []engine.KV[string, int64]{engine.Pair("de", int64(19)), engine.Pair("fr", int64(20))})
+	show(engine.Broadcast(orders, rates, func(order engine.KV[string, int64], rates []engine.KV[string, int64]) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			for _, rate := range rates {
+				if rate.Key == order.Key {
+					yield(fmt.Sprintf("%s: %d + %d%%", order.Key, order.Value, rate.Value))
+				}
+			}
+		}
+	}))
+	// Output:
+	// de: 100 + 19%
+	// fr: 50 + 20%
+	// de: 10 + 19%
+}

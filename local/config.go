@@ -19,9 +19,9 @@ type Config struct {
 	Parallelism int
 	// Partitions is the number of hash partitions where an operator names none. Default: it follows the input's size.
 	Partitions int
-	// MemoryBytes is the memory that the engine aims at: it bounds combiners and blocks, which are written out beyond it,
-	// and is the garbage collector's limit. A partition that is aggregated or grouped has to fit whatever its size.
-	// Default: half of the machine's, or of the cgroup's limit.
+	// MemoryBytes is the memory that the engine aims at: half of it is for what tasks keep, a fifth for blocks, and both are
+	// written out beyond that; the whole is the garbage collector's limit. Fewer tasks run at a time where each would have
+	// less than 16 MiB. Default: half of the machine's, or of the cgroup's limit.
 	MemoryBytes int64
 	// TempDir is where intermediate data goes that memory does not hold. Default: the system's directory for such files.
 	TempDir string
@@ -44,7 +44,7 @@ var Settings = []Setting{
 	{"FLETCH_PARTITIONS", "partitions", false, "make `N` hash partitions (default: by the input's size)",
 		number(maxPartitions, func(c *Config) *int { return &c.Partitions })},
 	{"FLETCH_MEMORY", "memory", false, "use up to `SIZE`, such as 512MiB (default: half of the memory)",
-		size(minMemory, 1<<60, func(c *Config, n int64) { c.MemoryBytes = n })},
+		size(machine.LeastMemory, 1<<60, func(c *Config, n int64) { c.MemoryBytes = n })},
 	{"FLETCH_TMP", "tmp", false, "put intermediate data into `DIR` (default: the system's)",
 		func(c *Config, value string) error { c.TempDir = value; return nil }},
 	{"FLETCH_MAX_LINE", "max-line", false, "refuse longer lines of text than `SIZE` (default: 16MiB)",
@@ -89,7 +89,6 @@ func FromEnv(getenv func(string) string) (Config, error) {
 const (
 	maxParallelism = 4096
 	maxPartitions  = 100_000
-	minMemory      = 64 << 20
 	maxLine        = 1 << 30 // a line has to fit into a column of a batch with others
 )
 
@@ -168,13 +167,13 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	require(c.Parallelism >= 0 && c.Parallelism <= maxParallelism, "parallelism %d: want 1 to %d", c.Parallelism, maxParallelism)
 	require(c.Partitions >= 0 && c.Partitions <= maxPartitions, "partitions %d: want 1 to %d", c.Partitions, maxPartitions)
-	require(c.MemoryBytes == 0 || c.MemoryBytes >= minMemory, "memory of %d bytes: want at least %d MiB", c.MemoryBytes, minMemory>>20)
+	require(c.MemoryBytes == 0 || c.MemoryBytes >= machine.LeastMemory, "memory of %d bytes: want at least %d MiB", c.MemoryBytes, machine.LeastMemory>>20)
 	require(c.MaxLineBytes >= 0 && c.MaxLineBytes <= maxLine, "longest line of %d bytes: want 1 to %d", c.MaxLineBytes, maxLine)
 	if c.Parallelism == 0 {
 		c.Parallelism = runtime.GOMAXPROCS(0)
 	}
 	if c.MemoryBytes == 0 {
-		c.MemoryBytes = max(machine.Memory()/2, minMemory)
+		c.MemoryBytes = machine.DefaultMemory()
 	}
 	if c.MaxLineBytes == 0 {
 		c.MaxLineBytes = 16 << 20

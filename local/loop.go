@@ -158,10 +158,13 @@ func (l *loop) start(ctx context.Context, s schedule.Start) {
 	name := s.Attempt.String()
 	spec := attempt.Spec{
 		Name: name, Task: s.Task, Progress: &r.progress,
-		Log: l.config.Log.With("job", l.id, "stage", s.Attempt.Stage, "task", s.Attempt.Task, "attempt", s.Attempt.Number),
+		Producers: map[int][]shuffle.Producer{},
+		Log:       l.config.Log.With("job", l.id, "stage", s.Attempt.Stage, "task", s.Attempt.Task, "attempt", s.Attempt.Number),
 	}
-	for _, p := range l.job().Producers(s.Task.Stage) {
-		spec.Producers = append(spec.Producers, shuffle.Producer{Attempt: p.Attempt.String()})
+	for exchange, producers := range l.job().Producers(s.Task.Stage) {
+		for _, p := range producers {
+			spec.Producers[exchange] = append(spec.Producers[exchange], shuffle.Producer{Attempt: p.Attempt.String()})
+		}
 	}
 	l.running[s.Attempt] = r
 	e := ended{id: s.Attempt}

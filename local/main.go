@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"fletch/engine/exec"
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/internal/machine"
 	"fletch/report"
 )
 
@@ -62,12 +62,7 @@ func mainCode(declare func(args []string) (*engine.Job, error), args []string, s
 		}
 		return ExitUsage
 	}
-	debug.SetMemoryLimit(config.MemoryBytes)
-	if os.Getenv("GOGC") == "" {
-		// Most of the heap are tables and blocks without pointers, which cost the collector nothing: collecting twice as
-		// often as by default saves a third of the memory for a few percent of a core.
-		debug.SetGCPercent(50)
-	}
+	machine.LimitHeap(config.MemoryBytes)
 	status.outputs(job)
 	ctx, stop := interruptible(status)
 	defer stop()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fletch/engine"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 	"fletch/fault"
@@ -109,7 +110,7 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 		return report.Job{}, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	store, err := shuffle.NewStore(shuffle.Config{Dir: temp, MemoryBytes: shuffleBytes(p.config.MemoryBytes)})
+	store, err := shuffle.NewStore(shuffle.Config{Dir: temp, MemoryBytes: attempt.BlockBytes(p.config.MemoryBytes)})
 	if err != nil {
 		return report.Job{}, err
 	}
@@ -127,8 +128,10 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	if err != nil {
 		return report.Job{}, fault.As(fault.Permanent, err)
 	}
-	// One attempt a core: sources read ahead, and the tables of more attempts would contend for memory and caches.
-	slots := p.config.Parallelism
+	// One attempt a core: sources read ahead, and the tables of more attempts would contend for memory and caches. Fewer, if
+	// they had too little memory each.
+	pool := attempt.PoolBytes(p.config.MemoryBytes)
+	slots := budget.Seats(pool, p.config.Parallelism)
 	board := schedule.NewBoard()
 	board.Put(schedule.Worker{ID: "local", Slots: slots})
 	l := &loop{
@@ -136,7 +139,7 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 		startedCPU: machine.CPUTime(),
 		attempts: &attempt.Job{
 			Program: p.job.Program(), Stages: p.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),
-			TableBytes: p.config.MemoryBytes / int64(4*slots), MaxLineBytes: p.config.MaxLineBytes,
+			Pool: budget.NewPool(pool, slots), TempDir: temp, MaxLineBytes: p.config.MaxLineBytes,
 		},
 		running: map[state.AttemptID]*running{},
 		causes:  map[state.AttemptID]error{},
@@ -144,10 +147,6 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	}
 	return l.run(ctx)
 }
-
-// shuffleBytes is how much of the memory holds blocks. Beyond a moderate size they are as fast in files, which the
-// kernel caches in memory that nobody else needs.
-func shuffleBytes(memory int64) int64 { return min(memory/4, 128<<20) }
 
 // openOutputs begins the output of every sink that is written.
 func (p *prepared) openOutputs() (map[int]storage.Output, error) {

@@ -3,6 +3,7 @@ package master
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ type producers struct {
 	parents []*state.Stage // the snapshots that the list was made from
 	order   *api.ProducersOrder
 	bytes   int // of order
+	count   int // of the outputs
 }
 
 // start orders an attempt, after what the worker has to know for it.
@@ -40,9 +42,9 @@ func (l *leader) start(s schedule.Start) {
 	order := &api.StartOrder{Attempt: a.name, Job: j.state.ID, Task: api.TaskOf(&s.Task)}
 	if len(j.state.Stages[s.Task.Stage].Parents) > 0 {
 		p := l.producersOf(j, s.Task.Stage)
-		if p.bytes > maxProducersBytes {
-			message := fmt.Sprintf("stage %d reads %d outputs, whose list of %d bytes no worker takes (%d at the most): make fewer, larger inputs of the job's",
-				s.Task.Stage, len(p.order.GetAttempts()), p.bytes, maxProducersBytes)
+		if p.bytes > maxProducersBytes || p.count > api.MaxProducers {
+			message := fmt.Sprintf("stage %d reads %d outputs, whose list of %d bytes no worker takes (%d outputs and %d bytes at the most): make fewer, larger inputs of the job's",
+				s.Task.Stage, p.count, p.bytes, api.MaxProducers, maxProducersBytes)
 			l.propose(state.Abort{Job: j.state.ID, Class: fault.Permanent, Message: message, At: time.Now()}, func(replica.Outcome) {})
 			return // the end of the job frees the slot
 		}
@@ -85,20 +87,36 @@ func (l *leader) producersOf(j *job, stage int) *producers {
 	}
 	p.version++
 	p.order.Version = p.version
-	holders := map[string]uint32{}
-	for _, producer := range j.state.Producers(stage) {
-		holder, ok := holders[producer.Worker]
-		if !ok {
-			holder = uint32(len(holders))
-			holders[producer.Worker] = holder
-			p.order.Workers = append(p.order.Workers, l.addressOf(producer.Worker))
-		}
-		p.order.Attempts = append(p.order.Attempts, producer.Attempt.String())
-		p.order.Holders = append(p.order.Holders, holder)
-	}
+	p.list(j.state.Producers(stage), l.addressOf)
 	p.bytes = proto.Size(p.order)
 	j.producers[stage] = p
 	return p
+}
+
+// list fills in who wrote what of each exchange. An attempt writes several exchanges at once, and stands in the list once.
+func (p *producers) list(all map[int][]state.Producer, address func(worker string) string) {
+	holders, attempts := map[string]uint32{}, map[state.AttemptID]uint32{}
+	for _, exchange := range slices.Sorted(maps.Keys(all)) {
+		m := &api.ExchangeProducers{Exchange: int32(exchange)}
+		for _, producer := range all[exchange] {
+			i, ok := attempts[producer.Attempt]
+			if !ok {
+				i = uint32(len(attempts))
+				attempts[producer.Attempt] = i
+				holder, ok := holders[producer.Worker]
+				if !ok {
+					holder = uint32(len(holders))
+					holders[producer.Worker] = holder
+					p.order.Workers = append(p.order.Workers, address(producer.Worker))
+				}
+				p.order.Attempts = append(p.order.Attempts, producer.Attempt.String())
+				p.order.Holders = append(p.order.Holders, holder)
+			}
+			m.Attempts = append(m.Attempts, i)
+		}
+		p.order.Exchanges = append(p.order.Exchanges, m)
+		p.count += len(m.Attempts)
+	}
 }
 
 // addressOf returns where a worker serves its blocks. A winner's worker is not lost, so the loop knows it.

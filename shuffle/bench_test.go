@@ -45,7 +45,7 @@ func BenchmarkPortWrite(b *testing.B) {
 			err := sched.run(func(c *coro.Coroutine) error {
 				b.ResetTimer()
 				for n := 0; n < b.N; n += 64 {
-					w, err := s.NewWriter(c, "a")
+					w, err := s.NewWriter(c, shareOf(c), "a")
 					if err != nil {
 						return err
 					}
@@ -86,7 +86,7 @@ func BenchmarkReader(b *testing.B) {
 			s := newStore(b, Config{MemoryBytes: budget})
 			b.ReportAllocs()
 			err := sched.run(func(c *coro.Coroutine) error {
-				w, err := s.NewWriter(c, "a")
+				w, err := s.NewWriter(c, shareOf(c), "a")
 				if err != nil {
 					return err
 				}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"fletch/engine/batch/frame"
+	"fletch/shuffle/extent"
 )
 
 // Block is a block of a File as another machine gets it: a header that describes it, then its extents as they stand in
@@ -13,7 +14,7 @@ import (
 type Block struct {
 	Header  []byte
 	file    *File
-	extents []extent
+	extents []extent.Extent
 	length  int64
 }
 
@@ -37,7 +38,7 @@ func (f *File) Block(exchange, partition int) (*Block, error) {
 	b := &Block{Header: h.appendTo(nil), file: f, extents: extents}
 	b.length = int64(len(b.Header))
 	for _, e := range extents {
-		b.length += e.length()
+		b.length += e.Length()
 	}
 	return b, nil
 }
@@ -52,11 +53,11 @@ func (b *Block) Length() int64 { return b.length }
 func (b *Block) Boundary(n int64) int64 {
 	end := int64(len(b.Header))
 	for _, e := range b.extents {
-		if end+e.length() < n {
-			end += e.length()
+		if end+e.Length() < n {
+			end += e.Length()
 			continue
 		}
-		for _, f := range e.frames {
+		for _, f := range e.Frames {
 			if end >= n {
 				return end
 			}
@@ -72,9 +73,9 @@ func (b *Block) Sections(lo, hi int64) []Section {
 	var out []Section
 	start := int64(0) // of the extent
 	for _, e := range b.extents {
-		end := start + e.length()
+		end := start + e.Length()
 		if from, to := max(lo, start), min(hi, end); from < to {
-			out = append(out, Section{Offset: e.offset + from - start, Length: to - from})
+			out = append(out, Section{Offset: e.Offset + from - start, Length: to - from})
 		}
 		start = end
 	}
@@ -96,7 +97,7 @@ func (b *Block) verify(ctx context.Context) error {
 		return nil
 	}
 	rest := newFileBlock(b.file, 0, b.extents)
-	for len(rest.extents) > 0 {
+	for !rest.left.Done() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -105,8 +106,8 @@ func (b *Block) verify(ctx context.Context) error {
 			return err
 		}
 		for _, f := range frames {
-			if err := frame.Verify(f.bytes); err != nil {
-				return fmt.Errorf("%s: frame at byte %d: %w", b.file.name, f.offset, err)
+			if err := frame.Verify(f.Bytes); err != nil {
+				return fmt.Errorf("%s: frame at byte %d: %w", b.file.name, f.Offset, err)
 			}
 		}
 	}

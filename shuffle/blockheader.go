@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"fletch/shuffle/extent"
 )
 
 // errHeader means that a block's header is not what was sent.
@@ -21,7 +23,7 @@ type blockHeader struct {
 	attempt   string
 	exchange  int
 	partition int
-	extents   []extent // their offsets are not sent
+	extents   []extent.Extent // their offsets are not sent
 }
 
 // appendTo appends the header. Its length is a multiple of 8, so that frames behind it stay aligned.
@@ -33,7 +35,7 @@ func (h *blockHeader) appendTo(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(h.partition))
 	dst = binary.AppendUvarint(dst, uint64(len(h.extents)))
 	for _, e := range h.extents {
-		dst = e.appendShape(dst)
+		dst = appendShape(dst, &e)
 	}
 	for (len(dst)-start)%8 != 0 {
 		dst = append(dst, 0)
@@ -65,7 +67,7 @@ func parseBlockHeader(b []byte) (*blockHeader, int, error) {
 	p := indexParser{rest: body, limit: math.MaxInt64}
 	h := &blockHeader{attempt: p.string(), exchange: int(p.uvarint()), partition: int(p.uvarint())}
 	if n := p.count(3); n > 0 {
-		h.extents = make([]extent, n)
+		h.extents = make([]extent.Extent, n)
 	}
 	for i := range h.extents {
 		h.extents[i] = p.shape()

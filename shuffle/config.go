@@ -14,10 +14,11 @@ type Config struct {
 	Dir string
 	// MemoryBytes bounds the encoded frames in memory, of all outputs and writers together. Zero: all go to Dir.
 	MemoryBytes int64
-	// BufferBytes bounds the memory in which one writer collects rows before it encodes them. Default: 8 MiB.
+	// BufferBytes bounds the memory in which one writer collects rows before it encodes them; an eighth of what its share
+	// is sure of does so too, but for 256 KiB. Default: 8 MiB.
 	BufferBytes int64
 	// FrameBytes is the size at which a partition's rows become a frame. Default: so that the partitions of an exchange
-	// fill a quarter of BufferBytes, but between 64 KiB and 1 MiB. More would not pay: what is scattered into should
+	// fill a quarter of those buffers, but between 64 KiB and 1 MiB. More would not pay: what is scattered into should
 	// stay in the processor's cache, and beyond 64 KiB a frame's own cost is below 2 ns a row.
 	FrameBytes int
 
@@ -42,6 +43,8 @@ type Config struct {
 
 const (
 	defaultBufferBytes = 8 << 20
+	minBufferBytes     = 256 << 10
+	bufferShare        = 8 // of what a Writer's share is sure of
 	minFrameBytes      = 64 << 10
 	maxFrameBytes      = 1 << 20
 	defaultAheadBytes  = 64 << 20
@@ -78,10 +81,10 @@ func (c *Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// frameBytes returns the size of a frame of an exchange with so many partitions.
-func (c *Config) frameBytes(partitions int) int64 {
+// frameBytes returns the size of a frame of an exchange with so many partitions, which share so many bytes of buffers.
+func (c *Config) frameBytes(partitions int, buffers int64) int64 {
 	if c.FrameBytes > 0 {
 		return int64(c.FrameBytes)
 	}
-	return min(max(c.BufferBytes/int64(4*partitions), minFrameBytes), maxFrameBytes)
+	return min(max(buffers/int64(4*partitions), minFrameBytes), maxFrameBytes)
 }

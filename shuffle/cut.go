@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"fletch/engine/batch/frame"
+	"fletch/shuffle/extent"
 )
 
 // cut returns the pieces of the chunk and how many bytes they are. It stops at the first unit that is damaged.
@@ -45,7 +46,7 @@ func (s *stream) open(b []byte) (int, error) {
 	}
 	s.block = &inBlock{header: h}
 	for _, e := range h.extents {
-		s.block.rows += e.rows
+		s.block.rows += e.Rows
 	}
 	return n, nil
 }
@@ -72,8 +73,8 @@ func (k *inBlock) take(b []byte, offset int64, p *piece) (used int, damage error
 	for extents := k.header.extents; k.extent < len(extents); {
 		e := &extents[k.extent]
 		n := frame.EndBytes
-		if k.frame < len(e.frames) {
-			n = int(e.frames[k.frame])
+		if k.frame < len(e.Frames) {
+			n = int(e.Frames[k.frame])
 		}
 		unit := b[used:]
 		switch {
@@ -81,11 +82,11 @@ func (k *inBlock) take(b []byte, offset int64, p *piece) (used int, damage error
 			return used, nil
 		case len(unit) < n:
 			return used, fmt.Errorf("%w: a unit of %d bytes where %d are left", errHeader, n, len(unit))
-		case k.frame < len(e.frames):
-			p.frames = append(p.frames, located{bytes: unit[:n:n], offset: offset + int64(used)})
+		case k.frame < len(e.Frames):
+			p.frames = append(p.frames, extent.Frame{Bytes: unit[:n:n], Offset: offset + int64(used)})
 			k.frame++
 		default:
-			if err := frame.CheckEnd(unit[:n], int64(len(e.frames)), e.rows); err != nil {
+			if err := frame.CheckEnd(unit[:n], int64(len(e.Frames)), e.Rows); err != nil {
 				return used, err
 			}
 			k.extent, k.frame = k.extent+1, 0

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"fletch/shuffle/extent"
 )
 
 // File is a committed output in a file. One that has a path is open only while something is read; one without, a memfd,
@@ -86,7 +88,7 @@ func (f *File) ReadAt(b []byte, offset int64) error {
 		return err
 	}
 	defer r.Close()
-	return readFull(r, b, offset)
+	return extent.ReadFull(r, b, offset)
 }
 
 // Remove gives up the file's bytes, whoever else has it open.
@@ -144,7 +146,7 @@ func (f *File) readIndex() (*index, error) {
 		return nil, fmt.Errorf("%w: a file of %d bytes", errIndex, size)
 	}
 	last := make([]byte, footerBytes)
-	if err := readFull(r, last, size-footerBytes); err != nil {
+	if err := extent.ReadFull(r, last, size-footerBytes); err != nil {
 		return nil, err
 	}
 	foot, err := parseFooter(last, size)
@@ -152,20 +154,8 @@ func (f *File) readIndex() (*index, error) {
 		return nil, err
 	}
 	b := make([]byte, foot.length)
-	if err := readFull(r, b, foot.offset); err != nil {
+	if err := extent.ReadFull(r, b, foot.offset); err != nil {
 		return nil, err
 	}
 	return parseIndex(b, foot)
-}
-
-// readFull fills b from offset on; a file that ends before is io.ErrUnexpectedEOF.
-func readFull(f io.ReaderAt, b []byte, offset int64) error {
-	n, err := f.ReadAt(b, offset)
-	if n == len(b) {
-		return nil
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("read %d bytes at %d, got %d: %w", len(b), offset, n, err)
 }

@@ -1,5 +1,7 @@
 package shuffle
 
+import "time"
+
 // finish encodes what the builders hold and brings all frames to where they stay.
 func (w *Writer) finish() (*output, error) {
 	for _, p := range w.ports {
@@ -18,14 +20,15 @@ func (w *Writer) finish() (*output, error) {
 	if err := w.place(chunks); err != nil {
 		return nil, err
 	}
-	if err := do(w.c, func() error { return w.file.commit(chunks) }); err != nil {
+	start := time.Now()
+	if err := w.do(func() error { return w.file.commit(chunks) }); err != nil {
 		return nil, err
 	}
 	w.letGo()
 	if w.file.placed != nil {
 		return &output{file: FileIn(w.attempt, w.file.placed)}, nil
 	}
-	w.metrics.SpilledBytes = w.file.size
+	w.wrote(start)
 	return &output{file: w.store.fileAt(w.attempt, w.file.final)}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 )
@@ -56,6 +57,15 @@ func (s scheduler) run(fn func(c *coro.Coroutine) error) error {
 	c := s.Spawn(coro.Spec{Name: "test"}, fn)
 	<-c.Done()
 	return c.Err()
+}
+
+// shareOf returns a share for c that is alone and has much.
+func shareOf(c *coro.Coroutine) *budget.Share {
+	s, err := budget.NewPool(1<<30, 1).Join(c)
+	if err != nil {
+		panic(err) // c has been cancelled
+	}
+	return s
 }
 
 func newStore(t testing.TB, config Config) *Store {
@@ -148,7 +158,7 @@ func of(rows []row, partition int) []string {
 
 // write writes rows to exchange 1 as one attempt, in batches of so many.
 func write(c *coro.Coroutine, s *Store, attempt string, rows []row, batch, partitions int) ([]plan.ShuffleOutput, error) {
-	w, err := s.NewWriter(c, attempt)
+	w, err := s.NewWriter(c, shareOf(c), attempt)
 	if err != nil {
 		return nil, err
 	}

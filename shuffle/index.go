@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 	"math"
 
-	"fletch/engine/batch/frame"
+	"fletch/shuffle/extent"
 )
 
 // errIndex means that a file's index or footer is not what was written.
@@ -17,30 +17,6 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// extent is a partition's part of one segment: a stream of frames with its end mark.
-type extent struct {
-	offset int64
-	rows   int64
-	frames []uint32 // the length of each in bytes
-}
-
-func newExtent(offset int64, frames [][]byte, rows int64) extent {
-	e := extent{offset: offset, rows: rows, frames: make([]uint32, len(frames))}
-	for i, f := range frames {
-		e.frames[i] = uint32(len(f))
-	}
-	return e
-}
-
-// length returns the extent's bytes, its end mark included.
-func (e extent) length() int64 {
-	n := int64(frame.EndBytes)
-	for _, f := range e.frames {
-		n += int64(f)
-	}
-	return n
-}
-
 // layout is what a Writer knows of its blocks: the index before it is bytes.
 type layout struct {
 	attempt   string
@@ -49,7 +25,7 @@ type layout struct {
 
 type exchangeLayout struct {
 	exchange   int
-	partitions [][]extent
+	partitions [][]extent.Extent
 }
 
 // encode returns the index, which will stand at offset of the file, and the footer.
@@ -61,20 +37,20 @@ func (l *layout) encode(offset int64) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(e.partitions)))
 		for _, extents := range e.partitions {
 			dst = binary.AppendUvarint(dst, uint64(len(extents)))
-			for _, extent := range extents {
-				dst = binary.AppendUvarint(dst, uint64(extent.offset))
-				dst = extent.appendShape(dst)
+			for _, e := range extents {
+				dst = binary.AppendUvarint(dst, uint64(e.Offset))
+				dst = appendShape(dst, &e)
 			}
 		}
 	}
 	return footer{offset: offset, length: int64(len(dst)), crc: checksum(dst)}.appendTo(dst)
 }
 
-// appendShape appends all but the offset.
-func (e extent) appendShape(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(e.rows))
-	dst = binary.AppendUvarint(dst, uint64(len(e.frames)))
-	for _, n := range e.frames {
+// appendShape appends all of an extent but the offset.
+func appendShape(dst []byte, e *extent.Extent) []byte {
+	dst = binary.AppendUvarint(dst, uint64(e.Rows))
+	dst = binary.AppendUvarint(dst, uint64(len(e.Frames)))
+	for _, n := range e.Frames {
 		dst = binary.AppendUvarint(dst, uint64(n))
 	}
 	return dst
@@ -103,7 +79,7 @@ type exchangeIndex struct {
 const markEvery = 16
 
 // partition returns the extents of a block.
-func (x *index) partition(exchange, partition int) ([]extent, error) {
+func (x *index) partition(exchange, partition int) ([]extent.Extent, error) {
 	for _, e := range x.exchanges {
 		if e.exchange != exchange || partition < 0 || partition >= e.partitions {
 			continue

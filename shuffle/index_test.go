@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"fletch/engine/batch/frame"
+	"fletch/shuffle/extent"
 )
 
 func TestIndexRoundTrip(t *testing.T) {
@@ -17,14 +18,14 @@ func TestIndexRoundTrip(t *testing.T) {
 		for i := range rapid.IntRange(0, 3).Draw(t, "exchanges") {
 			e := exchangeLayout{exchange: 1000*i + rapid.IntRange(0, 999).Draw(t, "exchange")}
 			for range rapid.IntRange(0, 2*markEvery+1).Draw(t, "partitions") {
-				var extents []extent
+				var extents []extent.Extent
 				for range rapid.IntRange(0, 3).Draw(t, "extents") {
-					e := extent{offset: offset, rows: rapid.Int64Range(0, 1<<40).Draw(t, "rows")}
+					e := extent.Extent{Offset: offset, Rows: rapid.Int64Range(0, 1<<40).Draw(t, "rows")}
 					for range rapid.IntRange(1, 3).Draw(t, "frames") {
-						e.frames = append(e.frames, uint32(8*rapid.IntRange(frame.HeaderBytes/8, frame.MaxBytes/8).Draw(t, "frame")))
+						e.Frames = append(e.Frames, uint32(8*rapid.IntRange(frame.HeaderBytes/8, frame.MaxBytes/8).Draw(t, "frame")))
 					}
 					extents = append(extents, e)
-					offset += e.length()
+					offset += e.Length()
 				}
 				e.partitions = append(e.partitions, extents)
 			}
@@ -59,11 +60,11 @@ func TestIndexRoundTrip(t *testing.T) {
 
 // FuzzIndex parses damaged indexes whose checksum agrees. What comes out lies within the file, for memory in proportion.
 func FuzzIndex(f *testing.F) {
-	x := layout{attempt: "a", exchanges: []exchangeLayout{{exchange: 1, partitions: [][]extent{
-		nil, {{offset: 0, rows: 3, frames: []uint32{64, 128}}, {offset: 400, rows: 1, frames: []uint32{64}}},
+	x := layout{attempt: "a", exchanges: []exchangeLayout{{exchange: 1, partitions: [][]extent.Extent{
+		nil, {{Offset: 0, Rows: 3, Frames: []uint32{64, 128}}, {Offset: 400, Rows: 1, Frames: []uint32{64}}},
 	}}}}
 	f.Add(x.encode(1000))
-	beyond := layout{exchanges: []exchangeLayout{{partitions: [][]extent{{{offset: 960, rows: 1, frames: []uint32{64}}}}}}}
+	beyond := layout{exchanges: []exchangeLayout{{partitions: [][]extent.Extent{{{Offset: 960, Rows: 1, Frames: []uint32{64}}}}}}}
 	for _, x := range []layout{x, beyond} {
 		b := x.encode(1000)
 		f.Add(b[:len(b)-footerBytes])
@@ -89,7 +90,7 @@ func FuzzIndex(f *testing.F) {
 					continue // of an exchange that is there twice, the first counts
 				}
 				for _, e := range extents {
-					if e.offset < 0 || e.length() > size || e.offset+e.length() > size || len(e.frames) == 0 {
+					if e.Offset < 0 || e.Length() > size || e.Offset+e.Length() > size || len(e.Frames) == 0 {
 						t.Fatalf("extent %+v in a file of %d bytes", e, size)
 					}
 				}

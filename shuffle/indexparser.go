@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"fletch/engine/batch/frame"
+	"fletch/shuffle/extent"
 )
 
 // indexParser reads an index from its front. Once something does not fit it is broken and yields zeroes.
@@ -54,16 +55,16 @@ func (p *indexParser) exchange() exchangeIndex {
 	return e
 }
 
-func (p *indexParser) partition() []extent {
+func (p *indexParser) partition() []extent.Extent {
 	n := p.count(4)
 	if n == 0 {
 		return nil
 	}
-	extents := make([]extent, n)
+	extents := make([]extent.Extent, n)
 	for i := range extents {
 		offset := int64(p.uvarint())
 		extents[i] = p.shape()
-		extents[i].offset = offset
+		extents[i].Offset = offset
 	}
 	return extents
 }
@@ -85,12 +86,12 @@ func (p *indexParser) skipPartition() {
 }
 
 // shape reads an extent without its offset.
-func (p *indexParser) shape() extent {
-	e := extent{rows: int64(p.uvarint()), frames: make([]uint32, p.count(1))}
-	for i := range e.frames {
-		e.frames[i] = p.frame()
+func (p *indexParser) shape() extent.Extent {
+	e := extent.Extent{Rows: int64(p.uvarint()), Frames: make([]uint32, p.count(1))}
+	for i := range e.Frames {
+		e.Frames[i] = p.frame()
 	}
-	if len(e.frames) == 0 {
+	if len(e.Frames) == 0 {
 		p.fail()
 	}
 	return e

@@ -7,12 +7,13 @@ import (
 
 	"fletch/engine/batch/frame"
 	"fletch/engine/batch/gather"
-	"fletch/fault"
+	"fletch/shuffle/extent"
 )
 
-// stepBytes is the size up to which a record is scattered in one go. A larger one is cut in halves, and those again, so
-// that no builder grows by more than this between two looks at its size, except by a single row that is larger.
-const stepBytes = 4 << 20
+// maxStepBytes is the size up to which a record is scattered in one go, if the buffers are not smaller still. A larger one is
+// cut in halves, and those again, so that no builder grows by more than this between two looks at its size, except by a
+// single row that is larger.
+const maxStepBytes = 4 << 20
 
 // Port writes rows into the partitions of one exchange.
 type Port struct {
@@ -32,7 +33,7 @@ type block struct {
 	capacity  int64           // of builder, as counted in Writer.buffered
 	frames    [][]byte        // encoded and not spilled
 	frameRows int64           // in frames
-	extents   []extent        // spilled
+	extents   []extent.Extent // spilled
 	bytes     int64           // of frames and extents, without end marks
 }
 
@@ -58,24 +59,28 @@ func (p *Port) scatter(rec arrow.Record, parts []uint32) error {
 		return err
 	}
 	size := p.source.Bytes()
+	large := size > min(maxStepBytes, p.writer.bufferBytes)
 	switch {
-	case size <= stepBytes:
+	case !large:
 	case len(parts) > 1:
 		return p.halves(rec, parts)
-	case size > frame.MaxBytes:
-		return fault.As(fault.User, fmt.Errorf("a record of %d bytes is larger than the %d that fit into a frame", size, frame.MaxBytes))
+	default:
+		if err := p.writer.holdRow(size); err != nil {
+			return err
+		}
+		defer p.writer.share.Give(2 * size)
 	}
 	if err := p.selection.Group(parts, len(p.blocks)); err != nil {
 		return err
 	}
 	for i := range p.blocks {
 		if rows := p.selection.Rows(i); len(rows) > 0 {
-			if err := p.add(&p.blocks[i], rows, size > stepBytes); err != nil {
+			if err := p.add(&p.blocks[i], rows, large); err != nil {
 				return err
 			}
 		}
 	}
-	if p.writer.buffered > p.writer.store.config.BufferBytes {
+	if p.writer.buffered > p.writer.bufferBytes {
 		return p.writer.relieve()
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"fletch/engine/batch/frame"
 	"fletch/engine/coro"
+	"fletch/shuffle/extent"
 )
 
 // Reader reads blocks of one exchange, those of one partition after those of the one before. While its caller works on
@@ -114,8 +115,8 @@ func (r *Reader) fetchRemote(worker string) (piece, error) {
 
 // decode verifies and decodes a frame. One that is damaged in a file is read once more: what was wrong with the memory
 // or the way may be right by then, what is wrong on the disk stays so. Likewise one from another worker.
-func (r *Reader) decode(f located) (arrow.Record, error) {
-	rec, err := frame.Decode(f.bytes, r.schema)
+func (r *Reader) decode(f extent.Frame) (arrow.Record, error) {
+	rec, err := frame.Decode(f.Bytes, r.schema)
 	if err == nil {
 		return rec, nil
 	}
@@ -128,13 +129,13 @@ func (r *Reader) decode(f located) (arrow.Record, error) {
 	}
 	return coro.Await(r.c, coro.Go(r.c, func() (arrow.Record, error) {
 		var rec arrow.Record
-		b := make([]byte, len(f.bytes))
-		err := p.file.ReadAt(b, f.offset)
+		b := make([]byte, len(f.Bytes))
+		err := p.file.ReadAt(b, f.Offset)
 		if err == nil {
 			rec, err = frame.Decode(b, r.schema)
 		}
 		if err != nil {
-			return nil, r.walk.lost(p, fmt.Errorf("%s: frame at byte %d, read twice: %w", p.file.name, f.offset, err))
+			return nil, r.walk.lost(p, fmt.Errorf("%s: frame at byte %d, read twice: %w", p.file.name, f.Offset, err))
 		}
 		return rec, nil
 	}))

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/coro"
+	"fletch/shuffle/extent"
 )
 
 const (
@@ -171,7 +172,7 @@ func (r *remote) close() {
 }
 
 // decodeAgain fetches a frame that came damaged once more.
-func (r *remote) decodeAgain(p piece, f located, schema *arrow.Schema) (arrow.Record, error) {
+func (r *remote) decodeAgain(p piece, f extent.Frame, schema *arrow.Schema) (arrow.Record, error) {
 	for patience := (patience{limit: r.store.config.Patience}); ; {
 		rec, err := coro.Await(r.c, coro.Go(r.c, func() (arrow.Record, error) { return p.from.decodeAgain(r.ctx, p, f, schema) }))
 		switch {

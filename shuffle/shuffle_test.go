@@ -231,7 +231,7 @@ func TestSeveralExchanges(t *testing.T) {
 		all := rows(300, 4)
 		var sizes []plan.ShuffleOutput
 		err := sched.run(func(c *coro.Coroutine) error {
-			w, err := s.NewWriter(c, "a")
+			w, err := s.NewWriter(c, shareOf(c), "a")
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 )
 
@@ -20,8 +21,8 @@ var errClosed = errors.New("shuffle store is closed")
 // Store holds the shuffle outputs of one process.
 type Store struct {
 	config  Config
-	budget  budget // of frames in memory
-	ahead   budget // of what Readers fetch before they need it
+	budget  counter // of frames in memory
+	ahead   counter // of what Readers fetch before they need it
 	files   files
 	madeDir bool
 
@@ -40,7 +41,7 @@ func NewStore(config Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{config: config, files: osFiles}
-	s.budget.limit, s.ahead.limit = config.MemoryBytes, config.AheadBytes
+	s.SetMemory(config.MemoryBytes, config.AheadBytes)
 	s.mu.writers = map[string]*Writer{}
 	s.mu.outputs = map[string]*output{}
 	if _, err := os.Stat(config.Dir); errors.Is(err, fs.ErrNotExist) {
@@ -52,8 +53,15 @@ func NewStore(config Config) (*Store, error) {
 	return s, nil
 }
 
-// NewWriter returns a Writer for an attempt. The attempt's name is unique in the Store and becomes a file's name.
-func (s *Store) NewWriter(c *coro.Coroutine, attempt string) (*Writer, error) {
+// SetMemory changes Config.MemoryBytes and Config.AheadBytes. What holds more by then spills when it next encodes a frame.
+func (s *Store) SetMemory(memoryBytes, aheadBytes int64) {
+	s.budget.set(memoryBytes)
+	s.ahead.set(aheadBytes)
+}
+
+// NewWriter returns a Writer for an attempt, which counts what it collects on share. The attempt's name is unique in the
+// Store and becomes a file's name.
+func (s *Store) NewWriter(c *coro.Coroutine, share *budget.Share, attempt string) (*Writer, error) {
 	if attempt == "" || strings.HasPrefix(attempt, ".") || strings.ContainsAny(attempt, "/\\,\x00") {
 		return nil, fmt.Errorf("shuffle: attempt %q is no name for a file", attempt)
 	}
@@ -69,9 +77,11 @@ func (s *Store) NewWriter(c *coro.Coroutine, attempt string) (*Writer, error) {
 	w := &Writer{
 		store:   s,
 		c:       c,
+		share:   share,
 		attempt: attempt,
 		file:    draft{files: &s.files, temporary: final + ".tmp", final: final},
 	}
+	w.bufferBytes = min(max(share.Sure()/bufferShare, minBufferBytes), s.config.BufferBytes)
 	s.mu.writers[attempt] = w
 	return w, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/batch/frame"
+	"fletch/shuffle/extent"
 )
 
 const (
@@ -167,14 +168,14 @@ func onTheWay(worker string, damage error) error {
 
 // decodeAgain fetches a frame that came damaged once more, if its worker has it whole. It touches nothing that a call of
 // try is at.
-func (s *stream) decodeAgain(ctx context.Context, p piece, f located, schema *arrow.Schema) (arrow.Record, error) {
+func (s *stream) decodeAgain(ctx context.Context, p piece, f extent.Frame, schema *arrow.Schema) (arrow.Record, error) {
 	if err := s.verify(ctx, p.attempt, p.partition); err != nil {
 		return nil, err
 	}
 	ctx, pace := startPace(ctx, s.store.config.TryTimeout)
 	defer pace.stop()
 	q := p.query
-	q.Offset, q.Limit = f.offset, int64(len(f.bytes))
+	q.Offset, q.Limit = f.Offset, int64(len(f.Bytes))
 	body, n, err := s.store.fetcher().Fetch(ctx, s.worker, q)
 	if err != nil {
 		return nil, pace.cause(err)
@@ -184,7 +185,7 @@ func (s *stream) decodeAgain(ctx context.Context, p piece, f located, schema *ar
 		return nil, &RefusedError{Reason: fmt.Sprintf("asked for a frame of %d bytes, it answers with %d", q.Limit, n)}
 	}
 	pace.extend(n)
-	b := make([]byte, len(f.bytes))
+	b := make([]byte, len(f.Bytes))
 	if _, err := io.ReadFull(body, b); err != nil {
 		return nil, pace.cause(fmt.Errorf("the transfer of a frame broke off: %w", err))
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"fletch/engine/batch/frame"
+	"fletch/shuffle/extent"
 )
 
 func TestBlockHeaderRoundTrip(t *testing.T) {
@@ -19,9 +20,9 @@ func TestBlockHeaderRoundTrip(t *testing.T) {
 			partition: rapid.IntRange(0, 1<<31-1).Draw(t, "partition"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "extents") {
-			e := extent{rows: rapid.Int64Range(0, 1<<40).Draw(t, "rows")}
+			e := extent.Extent{Rows: rapid.Int64Range(0, 1<<40).Draw(t, "rows")}
 			for range rapid.IntRange(1, 3).Draw(t, "frames") {
-				e.frames = append(e.frames, uint32(8*rapid.IntRange(frame.HeaderBytes/8, frame.MaxBytes/8).Draw(t, "frame")))
+				e.Frames = append(e.Frames, uint32(8*rapid.IntRange(frame.HeaderBytes/8, frame.MaxBytes/8).Draw(t, "frame")))
 			}
 			h.extents = append(h.extents, e)
 		}
@@ -41,7 +42,7 @@ func TestBlockHeaderRoundTrip(t *testing.T) {
 // FuzzCut cuts chunks that are anything, in two parts: what comes out are parts of the chunk, in their order, and what is
 // taken as a header is one whose checksums agree.
 func FuzzCut(f *testing.F) {
-	h := blockHeader{attempt: "a", exchange: 1, extents: []extent{{rows: 5, frames: []uint32{64, 24}}, {rows: 1, frames: []uint32{24}}}}
+	h := blockHeader{attempt: "a", exchange: 1, extents: []extent.Extent{{Rows: 5, Frames: []uint32{64, 24}}, {Rows: 1, Frames: []uint32{24}}}}
 	block := h.appendTo(nil)
 	block = frame.AppendEnd(append(block, make([]byte, 88)...), 2, 5)
 	block = frame.AppendEnd(append(block, make([]byte, 24)...), 1, 1)
@@ -66,8 +67,8 @@ func FuzzCut(f *testing.F) {
 					t.Fatalf("a piece of attempt %q, partition %d", p.attempt, p.partition)
 				}
 				for _, l := range p.frames {
-					if l.offset < start || l.offset+int64(len(l.bytes)) > start+used || len(l.bytes) < frame.HeaderBytes {
-						t.Fatalf("a frame at %d of %d bytes; the chunk begins at %d and has %d", l.offset, len(l.bytes), start, used)
+					if l.Offset < start || l.Offset+int64(len(l.Bytes)) > start+used || len(l.Bytes) < frame.HeaderBytes {
+						t.Fatalf("a frame at %d of %d bytes; the chunk begins at %d and has %d", l.Offset, len(l.Bytes), start, used)
 					}
 				}
 			}
@@ -83,16 +84,16 @@ func FuzzCut(f *testing.F) {
 
 // A stretch ends with the first unit that reaches its limit.
 func TestBoundary(t *testing.T) {
-	for _, extents := range [][]extent{
+	for _, extents := range [][]extent.Extent{
 		nil,
-		{{frames: []uint32{64, 24}}},
-		{{frames: []uint32{24}}, {frames: []uint32{32, 40, 24}}},
+		{{Frames: []uint32{64, 24}}},
+		{{Frames: []uint32{24}}, {Frames: []uint32{32, 40, 24}}},
 	} {
 		h := blockHeader{attempt: "a", extents: extents}
 		b := &Block{Header: h.appendTo(nil), extents: extents}
 		ends := []int64{int64(len(b.Header))} // of units
 		for _, e := range extents {
-			for _, f := range e.frames {
+			for _, f := range e.Frames {
 				ends = append(ends, ends[len(ends)-1]+int64(f))
 			}
 			ends[len(ends)-1] += frame.EndBytes

@@ -1,23 +1,21 @@
 package shuffle
 
-import "io"
+import (
+	"io"
+
+	"fletch/shuffle/extent"
+)
 
 // piece is a run of frames of one block.
 type piece struct {
 	attempt   string
 	partition int
-	frames    []located
-	last      bool    // the block ends here
-	rows      int64   // of the whole block
-	file      *File   // where it was read
-	from      *stream // where it was fetched from; nil for file and from: a block in memory
-	query     Query   // with which
-}
-
-// located is a frame and where it stands: the offset in its file, or in the stream of its query.
-type located struct {
-	bytes  []byte
-	offset int64
+	frames    []extent.Frame // their offsets are those in the file, or in the stream of the query
+	last      bool           // the block ends here
+	rows      int64          // of the whole block
+	file      *File          // where it was read
+	from      *stream        // where it was fetched from; nil for file and from: a block in memory
+	query     Query          // with which
 }
 
 // walker walks the blocks of a Reader in their order, a piece at a time, and reads those of this machine. One goroutine at
@@ -70,9 +68,9 @@ func (w *walker) next() (piece, error) {
 		return piece{}, w.lost(p, err)
 	}
 	p.rows = block.rows
-	p.frames = make([]located, len(block.frames))
+	p.frames = make([]extent.Frame, len(block.frames))
 	for i, f := range block.frames {
-		p.frames[i].bytes = f
+		p.frames[i].Bytes = f
 	}
 	return p, nil
 }
@@ -117,7 +115,7 @@ func (w *walker) read() (piece, error) {
 	if p.frames, err = b.read(); err != nil {
 		return piece{}, w.lost(p, err)
 	}
-	if p.last = len(b.extents) == 0; p.last {
+	if p.last = b.left.Done(); p.last {
 		w.rest = nil
 	}
 	return p, nil

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/batch/frame"
 	"fletch/engine/batch/gather"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/shuffle/extent"
 )
 
 // arenaBytes is how much a Writer collects, frames that the budget refused, before it spills them.
@@ -27,16 +30,21 @@ var errEnded = errors.New("shuffle writer has been committed or discarded")
 type Writer struct {
 	store   *Store
 	c       *coro.Coroutine
+	share   *budget.Share
 	attempt string
 	ports   []*Port
 	file    draft
 	err     error // sticky
 
-	buffered int64  // the capacity of the builders of all ports
-	held     int64  // taken from the Store's budget, for the frames in memory
-	arena    []byte // where frames are encoded, and those stay until the next spill that the budget refused
-	spilled  bool
-	metrics  plan.Metrics
+	// bufferBytes bounds buffered. It is taken from the share as long as there are builders, whatever they have: a table that
+	// is written out needs them when it has taken all else.
+	bufferBytes int64
+	reserved    int64  // of the share
+	buffered    int64  // the capacity of the builders of all ports
+	held        int64  // taken from the Store's budget, for the frames in memory
+	arena       []byte // where frames are encoded, and those stay until the next spill that the budget refused
+	spilled     bool
+	metrics     plan.Metrics
 }
 
 // Port returns the Writer's way into an exchange, once for each.
@@ -60,17 +68,19 @@ func (w *Writer) Port(exchange int, schema *arrow.Schema, partitions int) (*Port
 		writer:     w,
 		exchange:   exchange,
 		schema:     schema,
-		frameBytes: w.store.config.frameBytes(partitions),
+		frameBytes: w.store.config.frameBytes(partitions, w.bufferBytes),
 		source:     gather.NewSource(schema),
 		encoder:    frame.NewEncoder(schema),
 		blocks:     make([]block, partitions),
 	}
 	p.blocks[0].builder = first
 	w.ports = append(w.ports, p)
+	w.reserve(w.bufferBytes + arenaBytes)
 	return p, nil
 }
 
-// Metrics returns what has been written so far: rows, bytes of frames, and the bytes of files among them.
+// Metrics returns what has been written so far: rows and bytes of frames; the bytes of files among them, how often they
+// were written to and how long that took.
 func (w *Writer) Metrics() plan.Metrics { return w.metrics }
 
 // Commit makes the output readable as a whole and returns its sizes by partition. An error leaves the Writer for Discard.
@@ -113,6 +123,26 @@ func (w *Writer) Discard() error {
 	return nil
 }
 
+// reserve has the Writer hold n bytes of its share.
+func (w *Writer) reserve(n int64) {
+	w.share.Must(max(n-w.reserved, 0))
+	w.share.Give(max(w.reserved-n, 0))
+	w.reserved = n
+}
+
+// holdRow takes what a row of so many bytes needs that is larger than the buffers: it stands in one of them, and beside that
+// in its frame. The caller gives it back.
+func (w *Writer) holdRow(bytes int64) error {
+	if bytes > frame.MaxBytes {
+		return fault.As(fault.User, fmt.Errorf("a record of %d bytes is larger than the %d that fit into a frame", bytes, frame.MaxBytes))
+	}
+	if sure := w.share.Sure(); 2*bytes > sure {
+		return fault.As(fault.User, fmt.Errorf("a record of %d bytes: %w", bytes, &budget.TooLargeError{Bytes: 2 * bytes, Share: sure}))
+	}
+	w.share.Must(2 * bytes)
+	return nil
+}
+
 // letGo returns what the Writer holds of the Store's memory.
 func (w *Writer) letGo() {
 	w.store.budget.give(w.held)
@@ -126,6 +156,7 @@ func (w *Writer) end() {
 		p.blocks = nil
 	}
 	w.ports, w.arena = nil, nil
+	w.reserve(0)
 }
 
 // encode makes the rows of b a frame: in memory if the budget grants that, else in the arena, to be spilled.
@@ -168,10 +199,11 @@ func (w *Writer) spill() error {
 		return nil
 	}
 	w.spilled = true
-	if err := do(w.c, func() error { return w.file.append(chunks) }); err != nil {
+	start := time.Now()
+	if err := w.do(func() error { return w.file.append(chunks) }); err != nil {
 		return fmt.Errorf("spill shuffle output: %w", err)
 	}
-	w.metrics.SpilledBytes = w.file.size
+	w.wrote(start)
 	w.letGo()
 	w.arena = w.arena[:0]
 	if cap(w.arena) > 4*arenaBytes {
@@ -190,8 +222,8 @@ func (w *Writer) segment() (chunks [][]byte, end int64) {
 			if len(b.frames) == 0 {
 				continue
 			}
-			e := newExtent(end, b.frames, b.frameRows)
-			end += e.length()
+			e := extent.New(end, b.frames, b.frameRows)
+			end += e.Length()
 			chunks = append(chunks, b.frames...)
 			chunks = append(chunks, frame.AppendEnd(nil, int64(len(b.frames)), b.frameRows))
 			b.extents = append(b.extents, e)
@@ -221,7 +253,7 @@ func (w *Writer) relieve() error {
 	}
 	slices.SortFunc(full, func(a, b candidate) int { return cmp.Compare(b.block.capacity, a.block.capacity) })
 	for _, c := range full {
-		if w.buffered <= w.store.config.BufferBytes/2 {
+		if w.buffered <= w.bufferBytes/2 {
 			return nil
 		}
 		if err := w.encode(c.port, c.block); err != nil {
@@ -241,11 +273,18 @@ func (w *Writer) free(b *block) {
 	}
 }
 
-// do runs fn, which uses the caller's memory and files, on an I/O goroutine. It returns after fn has, even if the
-// coroutine is cancelled or unwound meanwhile.
-func do(c *coro.Coroutine, fn func() error) error {
-	call := coro.Go(c, func() (struct{}, error) { return struct{}{}, fn() })
-	defer coro.Join(c, call) //nolint:errcheck // Await returns its error
-	_, err := coro.Await(c, call)
+// wrote counts what has gone to a file in the Store's directory since start.
+func (w *Writer) wrote(start time.Time) {
+	w.metrics.Spills++
+	w.metrics.SpillWaitNanos += time.Since(start).Nanoseconds()
+	w.metrics.SpilledBytes = w.file.size
+}
+
+// do runs fn, which uses the Writer's memory and file, on an I/O goroutine. It returns after fn has, even if the coroutine
+// is cancelled or unwound meanwhile.
+func (w *Writer) do(fn func() error) error {
+	call := coro.Go(w.c, func() (struct{}, error) { return struct{}{}, fn() })
+	defer coro.Join(w.c, call) //nolint:errcheck // Await returns its error
+	_, err := coro.Await(w.c, call)
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"fletch/engine/batch/frame"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/fault"
 )
@@ -25,7 +26,7 @@ func TestConfig(t *testing.T) {
 	var c Config
 	c.setDefaults()
 	for partitions, want := range map[int]int64{1: 1 << 20, 16: 128 << 10, 1000: 64 << 10} {
-		if got := c.frameBytes(partitions); got != want {
+		if got := c.frameBytes(partitions, 8<<20); got != want {
 			t.Errorf("frames of %d partitions have %d bytes, want %d", partitions, got, want)
 		}
 	}
@@ -36,15 +37,15 @@ func TestMisuse(t *testing.T) {
 	s := newStore(t, Config{})
 	err := sched.run(func(c *coro.Coroutine) error {
 		for _, name := range []string{"", "..", ".hidden", "a/b", `a\b`, "a,b", "a\x00"} {
-			if _, err := s.NewWriter(c, name); err == nil {
+			if _, err := s.NewWriter(c, shareOf(c), name); err == nil {
 				t.Errorf("an attempt may be named %q", name)
 			}
 		}
-		w, err := s.NewWriter(c, "a")
+		w, err := s.NewWriter(c, shareOf(c), "a")
 		if err != nil {
 			return err
 		}
-		if _, err := s.NewWriter(c, "a"); err == nil {
+		if _, err := s.NewWriter(c, shareOf(c), "a"); err == nil {
 			t.Error("two writers write one attempt")
 		}
 		port, err := w.Port(1, pairs, 2)
@@ -85,7 +86,7 @@ func TestMisuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
-	if _, err := s.NewWriter(nil, "b"); !errors.Is(err, errClosed) {
+	if _, err := s.NewWriter(nil, nil, "b"); !errors.Is(err, errClosed) {
 		t.Errorf("error is %v, want %v", err, errClosed)
 	}
 }
@@ -93,10 +94,10 @@ func TestMisuse(t *testing.T) {
 // After every write, the builders hold no more than they may, however the rows are spread.
 func TestBuildersStayInTheirBudget(t *testing.T) {
 	sched := startScheduler(t)
-	const budget, partitions = 100_000, 50
-	s := newStore(t, Config{BufferBytes: budget, MemoryBytes: math.MaxInt64})
+	const bufferBytes, partitions = 100_000, 50
+	s := newStore(t, Config{BufferBytes: bufferBytes, MemoryBytes: math.MaxInt64})
 	err := sched.run(func(c *coro.Coroutine) error {
-		w, err := s.NewWriter(c, "a")
+		w, err := s.NewWriter(c, shareOf(c), "a")
 		if err != nil {
 			return err
 		}
@@ -121,8 +122,8 @@ func TestBuildersStayInTheirBudget(t *testing.T) {
 					held += b.Capacity()
 				}
 			}
-			if held != w.buffered || held > budget {
-				return fmt.Errorf("the builders hold %d bytes, counted are %d, allowed %d", held, w.buffered, budget)
+			if held != w.buffered || held > bufferBytes {
+				return fmt.Errorf("the builders hold %d bytes, counted are %d, allowed %d", held, w.buffered, bufferBytes)
 			}
 		}
 		if _, err := w.Commit(); err != nil {
@@ -182,7 +183,7 @@ func TestRowLargerThanAFrame(t *testing.T) {
 		memory.NewBufferBytes(make([]byte, frame.MaxBytes)),
 	}, nil, 0, 0)
 	err := sched.run(func(c *coro.Coroutine) error {
-		w, err := s.NewWriter(c, "a")
+		w, err := s.NewWriter(c, shareOf(c), "a")
 		if err != nil {
 			return err
 		}
@@ -195,6 +196,64 @@ func TestRowLargerThanAFrame(t *testing.T) {
 	})
 	if fault.ClassOf(err) != fault.User || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("error is %v of class %v, want a user error", err, fault.ClassOf(err))
+	}
+	closeStore(t, s)
+}
+
+// TestShareOfTheMemory has the buffers follow what the share is sure of, and count on it until the end. A row that is larger
+// than they are counts as well, and one that needs more than the share is the user's to mend.
+func TestShareOfTheMemory(t *testing.T) {
+	sched := startScheduler(t)
+	s := newStore(t, Config{MemoryBytes: math.MaxInt64})
+	err := sched.run(func(c *coro.Coroutine) error {
+		for sure, want := range map[int64]int64{1 << 20: 256 << 10, 16 << 20: 2 << 20, 1 << 30: 8 << 20} {
+			share, err := budget.NewPool(sure, 1).Join(c)
+			if err != nil {
+				return err
+			}
+			w, err := s.NewWriter(c, share, "a")
+			if err != nil {
+				return err
+			}
+			if w.bufferBytes != want || share.Used() != 0 {
+				t.Errorf("of %d bytes, %d are for buffers, want %d; used are %d", sure, w.bufferBytes, want, share.Used())
+			}
+			port, err := w.Port(1, pairs, 1)
+			if err != nil {
+				return err
+			}
+			if _, err := w.Port(2, pairs, 1); err != nil {
+				return err
+			}
+			reserved := share.Used()
+			if reserved != want+arenaBytes {
+				t.Errorf("%d bytes are reserved", reserved)
+			}
+			rec, parts := record([]row{{key: strings.Repeat("x", 3<<20)}, {key: "short"}})
+			err = port.Write(rec, parts)
+			if _, ok := errors.AsType[*budget.TooLargeError](err); ok != (sure == 1<<20) || ok && fault.ClassOf(err) != fault.User {
+				t.Errorf("a row of 3 MiB in a share of %d bytes: %v of class %v", sure, err, fault.ClassOf(err))
+			}
+			if have := share.Used(); have != reserved {
+				t.Errorf("%d bytes are held after a large row, before it were %d", have, reserved)
+			}
+			if want == 2<<20 && share.Peak() < reserved+6<<20 {
+				t.Errorf("the large row is not counted: the peak is %d", share.Peak())
+			}
+			if err == nil && sure == 16<<20 {
+				_, err = w.Commit()
+				err = errors.Join(err, s.Remove("a"))
+			} else {
+				err = w.Discard()
+			}
+			if err != nil || share.Used() != 0 {
+				t.Errorf("at the end %d bytes are held: %v", share.Used(), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	closeStore(t, s)
 }
@@ -212,7 +271,7 @@ func TestBudgetIsGivenBack(t *testing.T) {
 			t.Error("a committed output takes nothing of the budget")
 		}
 		for _, attempt := range []string{"discarded", "unfinished"} {
-			w, err := s.NewWriter(c, attempt)
+			w, err := s.NewWriter(c, shareOf(c), attempt)
 			if err != nil {
 				return err
 			}

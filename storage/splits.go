@@ -65,7 +65,7 @@ func cut(files []Info, limit int) ([]plan.Split, error) {
 			if pack.Bytes > 0 && plain > target-pack.Bytes {
 				flush()
 			}
-			pack.Files = append(pack.Files, plan.FileRange{Path: f.Name, Length: f.Size, Size: f.Size})
+			pack.Files = append(pack.Files, plan.FileRange{Path: f.Name, Length: f.Size, Size: f.Size, Whole: isCompressed(f.Name)})
 			pack.Bytes = addSizes(pack.Bytes, plain)
 			continue
 		}

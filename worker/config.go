@@ -80,7 +80,6 @@ var defaultWaits = waits{
 const (
 	slotsPerCore  = 2
 	maxSlots      = 4096
-	leastMemory   = 64 << 20
 	defaultListen = "127.0.0.1:0"
 )
 
@@ -97,7 +96,7 @@ func (c Config) withDefaults() (Config, error) {
 	require(c.ID == "" || validName(c.ID), "worker id %q: want letters, digits, '-' and '.', at most %d", c.ID, maxName)
 	require(c.Slots >= 0 && c.Slots <= maxSlots, "%d slots: want 1 to %d", c.Slots, maxSlots)
 	require(c.Parallelism >= 0, "parallelism %d: want at least 1", c.Parallelism)
-	require(c.MemoryBytes == 0 || c.MemoryBytes >= leastMemory, "memory of %d bytes: want at least %d MiB", c.MemoryBytes, leastMemory>>20)
+	require(c.MemoryBytes == 0 || c.MemoryBytes >= machine.LeastMemory, "memory of %d bytes: want at least %d MiB", c.MemoryBytes, machine.LeastMemory>>20)
 	require(c.StuckAfter >= 0, "an attempt is stuck after %v: want a positive duration", c.StuckAfter)
 	if c.Listen == "" {
 		c.Listen = defaultListen
@@ -109,7 +108,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Slots = slotsPerCore * c.Parallelism
 	}
 	if c.MemoryBytes == 0 {
-		c.MemoryBytes = max(machine.Memory()/2, leastMemory)
+		c.MemoryBytes = machine.DefaultMemory()
 	}
 	if c.StuckAfter == 0 {
 		c.StuckAfter = 10 * time.Minute

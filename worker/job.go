@@ -62,7 +62,9 @@ func (a *agent) setProducers(m *api.ProducersOrder) {
 	if j == nil {
 		return
 	}
-	p := &api.Producers{Stage: m.GetStage(), Version: m.GetVersion(), Attempts: m.GetAttempts(), Holders: m.GetHolders()}
+	p := &api.Producers{
+		Stage: m.GetStage(), Version: m.GetVersion(), Attempts: m.GetAttempts(), Holders: m.GetHolders(), Exchanges: m.GetExchanges(),
+	}
 	for _, address := range m.GetWorkers() {
 		if address == a.address {
 			address = ""

@@ -46,6 +46,15 @@ func hashLong(s string) uint64 {
 	return fold(fold(w.Lo^secret0^seed, w.Hi^secret1)^w.Hi^seed, secret2)
 }
 
+// HashBytes returns the hash of a normalised key.
+func HashBytes(key []byte) uint64 {
+	s := unsafe.String(unsafe.SliceData(key), len(key))
+	if len(s) > 15 {
+		return hashLong(s)
+	}
+	return wordsOfString(s).Hash
+}
+
 // Partition returns the partition, below n, of a key with this hash. It uses the low half of the hash, as a hash table
 // uses the high bits: keys that share a partition still spread over a table.
 func Partition(hash uint64, n int) uint32 {

@@ -1,11 +1,15 @@
 package budget
 
 import (
-	"fmt"
+	"slices"
 	"sync"
 
 	"fletch/engine/coro"
 )
+
+// seatBytes is the least that a share is sure of, unless the pool is smaller. A table, the buffers of a shuffle's partitions
+// and sorted runs that are merged need as much to be of use.
+const seatBytes = 16 << 20
 
 // Pool is the memory of one process. It may be used from anywhere.
 type Pool struct {
@@ -13,10 +17,20 @@ type Pool struct {
 	mu    struct {
 		sync.Mutex
 		limit   int64
-		used    int64 // of all shares; it may pass the limit by what was taken with Must
-		shares  int64 // joined
-		waiting []*coro.Future[struct{}]
+		used    int64     // of all shares; it may pass the limit by what was taken with Must
+		shares  int64     // joined
+		joining []*waiter // for a seat, the oldest first
+		waiting []*waiter // for bytes, likewise
 	}
+}
+
+// waiter is a coroutine that is parked until what it asks for is settled.
+type waiter struct {
+	share   *Share
+	bytes   int64 // zero for who asks for a seat
+	settled coro.Future[struct{}]
+	err     error // with which settled is completed
+	granted bool  // it has what it asked for; guarded by the pool's lock
 }
 
 // NewPool returns a pool of so many bytes, for at most so many shares at a time.
@@ -26,20 +40,33 @@ func NewPool(bytes int64, slots int) *Pool {
 	return p
 }
 
+// Seats returns how many shares of a pool of so many bytes may be joined at a time, where there are so many slots.
+func Seats(bytes int64, slots int) int { return int(max(1, min(int64(slots), bytes/seatBytes))) }
+
+func (p *Pool) seatsLocked() int64 { return int64(Seats(p.mu.limit, int(p.slots))) }
+
+// sureLocked returns what a share can have in any case. After the limit has fallen, more may be joined than there are seats.
+func (p *Pool) sureLocked() int64 { return p.mu.limit / max(p.seatsLocked(), p.mu.shares) }
+
 // SetLimit changes the limit. Shares that hold too much by then are refused until they have given back enough.
 func (p *Pool) SetLimit(bytes int64) {
 	p.mu.Lock()
 	p.mu.limit = bytes
-	p.mu.Unlock()
-	p.wake()
+	p.unlock()
 }
 
-// Join returns an empty share. Its owner ends it with Close.
-func (p *Pool) Join() *Share {
+// Join returns an empty share, which its owner ends with Close. It parks c until there is a seat, and returns c's cause if
+// that is cancelled.
+func (p *Pool) Join(c *coro.Coroutine) (*Share, error) {
+	s := &Share{pool: p}
+	w := &waiter{share: s}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mu.shares++
-	return &Share{pool: p}
+	p.mu.joining = append(p.mu.joining, w)
+	p.unlock()
+	if err := p.await(c, w); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Used returns the bytes that all shares hold.
@@ -49,135 +76,67 @@ func (p *Pool) Used() int64 {
 	return p.mu.used
 }
 
-// sureLocked returns what each share can have in any case.
-func (p *Pool) sureLocked() int64 { return p.mu.limit / (2 * max(p.slots, p.mu.shares)) }
-
-// wake has everyone who waits look again.
-func (p *Pool) wake() {
-	p.mu.Lock()
-	waiting := p.mu.waiting
-	p.mu.waiting = nil
+// unlock settles what can be settled after a change, releases the lock and wakes who was settled.
+func (p *Pool) unlock() {
+	settled := p.settleLocked()
 	p.mu.Unlock()
-	for _, f := range waiting {
-		f.Complete(struct{}{}, nil)
+	for _, w := range settled {
+		w.settled.Complete(struct{}{}, w.err)
 	}
 }
 
-// Share is what one attempt holds. Its methods may be called from anywhere, but for Await.
-type Share struct {
-	pool *Pool
-	// Guarded by the pool's lock.
-	used, peak, granted int64
-	closed              bool
+// settleLocked grants seats and bytes, the oldest request first, and takes out who asks for more than there can be.
+func (p *Pool) settleLocked() (settled []*waiter) {
+	for len(p.mu.joining) > 0 && p.mu.shares < p.seatsLocked() {
+		w := p.mu.joining[0]
+		p.mu.joining = p.mu.joining[1:]
+		p.mu.shares++
+		w.granted = true
+		settled = append(settled, w)
+	}
+	if len(p.mu.waiting) == 0 {
+		return settled
+	}
+	sure := p.sureLocked()
+	p.mu.waiting = slices.DeleteFunc(p.mu.waiting, func(w *waiter) bool {
+		s := w.share
+		if w.granted = s.takeLocked(w.bytes); !w.granted {
+			if w.bytes <= sure-s.used {
+				return false
+			}
+			w.err = &TooLargeError{Bytes: s.used + w.bytes, Share: sure}
+		}
+		settled = append(settled, w)
+		return true
+	})
+	return settled
 }
 
-// Take takes n bytes, or refuses.
-func (s *Share) Take(n int64) bool {
-	p := s.pool
+// await parks c until w is settled. If c goes away instead, cancelled or unwound, so does what it asked for.
+func (p *Pool) await(c *coro.Coroutine, w *waiter) error {
+	returned := false
+	defer func() {
+		if !returned {
+			p.withdraw(w)
+		}
+	}()
+	_, err := coro.Await(c, &w.settled)
+	returned = err == nil
+	return err
+}
+
+// withdraw takes a request out, or gives back what it was granted meanwhile.
+func (p *Pool) withdraw(w *waiter) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return s.takeLocked(n)
-}
-
-func (s *Share) takeLocked(n int64) bool {
-	p := s.pool
-	if s.used+n > p.mu.limit/max(p.mu.shares, 1) || p.mu.used+n > p.mu.limit {
-		return false
+	defer p.unlock()
+	same := func(o *waiter) bool { return o == w }
+	switch {
+	case !w.granted:
+		p.mu.joining = slices.DeleteFunc(p.mu.joining, same)
+		p.mu.waiting = slices.DeleteFunc(p.mu.waiting, same)
+	case w.bytes == 0:
+		w.share.closeLocked()
+	default:
+		w.share.addLocked(-w.bytes)
 	}
-	s.addLocked(n)
-	return true
-}
-
-func (s *Share) addLocked(n int64) {
-	s.used += n
-	s.pool.mu.used += n
-	s.peak = max(s.peak, s.used)
-	if n > 0 {
-		s.granted += n
-	}
-}
-
-// Must takes n bytes whether there is room or not: for what is small, or is there already. What it takes beyond the limit
-// keeps others, and this share, from taking more.
-func (s *Share) Must(n int64) {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	s.addLocked(n)
-}
-
-// Give gives n bytes back.
-func (s *Share) Give(n int64) {
-	if n == 0 {
-		return
-	}
-	s.pool.mu.Lock()
-	s.addLocked(-n)
-	s.pool.mu.Unlock()
-	s.pool.wake()
-}
-
-// TooLargeError says that an attempt needs at once more than its share can be.
-type TooLargeError struct{ Bytes, Share int64 }
-
-func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("%d bytes are needed at once, a task's share of the memory is %d: give more memory (--memory), or use fewer cores (--parallelism)", e.Bytes, e.Share)
-}
-
-// Await takes n bytes and parks c until they are there. It returns a *TooLargeError at once if the share would pass what it
-// is sure of, or c's cause if that is cancelled. Before that, the owner gives back what it can do without.
-func (s *Share) Await(c *coro.Coroutine, n int64) error {
-	p := s.pool
-	for {
-		p.mu.Lock()
-		if s.takeLocked(n) {
-			p.mu.Unlock()
-			return nil
-		}
-		if sure := p.sureLocked(); s.used+n > sure {
-			err := &TooLargeError{Bytes: s.used + n, Share: sure}
-			p.mu.Unlock()
-			return err
-		}
-		given := new(coro.Future[struct{}])
-		p.mu.waiting = append(p.mu.waiting, given)
-		p.mu.Unlock()
-		if _, err := coro.Await(c, given); err != nil {
-			return err
-		}
-	}
-}
-
-// Used returns the bytes that the share holds.
-func (s *Share) Used() int64 {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	return s.used
-}
-
-// Peak returns the most that the share has held at a time.
-func (s *Share) Peak() int64 {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	return s.peak
-}
-
-// Granted returns the sum of all that was taken.
-func (s *Share) Granted() int64 {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	return s.granted
-}
-
-// Close gives everything back and leaves the pool. A second call does nothing.
-func (s *Share) Close() {
-	s.pool.mu.Lock()
-	if s.closed {
-		s.pool.mu.Unlock()
-		return
-	}
-	s.closed = true
-	s.addLocked(-s.used)
-	s.pool.mu.shares--
-	s.pool.mu.Unlock()
-	s.pool.wake()
 }

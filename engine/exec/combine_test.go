@@ -1,17 +1,13 @@
 package exec_test
 
 import (
-	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/memory"
-	"golang.org/x/sync/errgroup"
 
 	"fletch/engine/batch"
-	"fletch/engine/coro"
 	"fletch/engine/exec"
 )
 
@@ -21,31 +17,6 @@ type discardPort struct{ rows int64 }
 func (p *discardPort) Write(rec arrow.Record, _ []uint32) error {
 	p.rows += rec.NumRows()
 	return nil
-}
-
-// onCoroutine runs f as an attempt runs.
-func onCoroutine(t testing.TB, f func(*exec.Task) error) {
-	t.Helper()
-	s, err := coro.New(coro.Config{Runners: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var g errgroup.Group
-	g.Go(func() error { return s.Run(ctx) })
-	c := s.Spawn(coro.Spec{Name: t.Name()}, func(c *coro.Coroutine) error {
-		return f(&exec.Task{
-			Context: ctx, Coroutine: c, Memory: memory.NewGoAllocator(), TableBytes: 1 << 30, Progress: new(exec.Progress),
-		})
-	})
-	<-c.Done()
-	stop()
-	if err := g.Wait(); err != nil {
-		t.Error(err)
-	}
-	if err := c.Err(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // BenchmarkWordCountTask is the map side of a word count over lines in memory.
@@ -65,7 +36,8 @@ func BenchmarkWordCountTask(b *testing.B) {
 		k, _ := batch.KeyerOf[string]()
 		return k
 	}}
-	onCoroutine(b, func(t *exec.Task) error {
+	exec.OnCoroutine(b, func(t *exec.Task) error {
+		t.TableBytes = 1 << 30
 		combine := exec.CombineKeys(t, &discardPort{}, 32, keyed)
 		consume := exec.FlatMap(t, 0, strings.FieldsSeq, combine.Consume.(func(string) bool))
 		b.SetBytes(int64(bytes))

@@ -68,13 +68,14 @@ func (b *bench) run(stage int, open func(*exec.Task) exec.Source) (err error) {
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
 	g.Go(func() error { return s.Run(ctx) })
-	ports, partitions := map[int]exec.Port{}, map[int]int{}
+	ports := map[int]exec.Port{}
 	for node, p := range b.ports {
-		ports[node], partitions[node] = p, b.partitions
+		ports[node] = p
 	}
 	c := s.Spawn(coro.Spec{Name: b.t.Name()}, func(c *coro.Coroutine) error {
 		task := &exec.Task{
 			Context: ctx, Coroutine: c, Memory: b.memory, Log: slog.New(slog.DiscardHandler), TableBytes: b.tableBytes, Progress: new(exec.Progress),
+			Partitions: func(int) int { return b.partitions },
 		}
 		src := &counted{Source: open(task)}
 		defer func() { // also if user code ends the goroutine
@@ -83,7 +84,7 @@ func (b *bench) run(stage int, open func(*exec.Task) exec.Source) (err error) {
 				b.t.Error(e)
 			}
 		}()
-		err = b.program.Run(task, &b.stages[stage], src, ports, partitions)
+		err = b.program.Run(task, &b.stages[stage], ports, src)
 		return nil
 	})
 	<-c.Done()

@@ -21,6 +21,8 @@ type Operator struct {
 	Moved *arrow.Schema
 	// Pull drives the records of src into the consumer out: set for a source and for an exchange's reading side.
 	Pull func(t *Task, src Source, out any) error
+	// Meet drives what comes of the records of one partition of two exchanges into the consumer out: set for a meet.
+	Meet func(t *Task, left, right Source, out any) error
 	// Link returns the consumer of a narrow operator's input, which feeds out.
 	Link func(t *Task, out any) Stream
 	// Write returns the consumer of a sink's input, or of an exchange's writing side with that many partitions.
@@ -39,13 +41,12 @@ type Stream struct {
 // Program is a job's graph in the form that runs: Program[i] is node i.
 type Program []*Operator
 
-// Run drives src through a stage into its ports, by node, and returns once all of it has been written. Partitions is the
-// number of partitions of each exchange among the outputs. A failure of user code is an OperatorError of class
-// fault.User. Run does not close src.
-func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port, partitions map[int]int) (err error) {
+// Run drives a source, or the two of a meet, through a stage into its ports, by node, and returns once all of it has been
+// written. A failure of user code is an OperatorError of class fault.User. Run does not close the sources.
+func (p Program) Run(t *Task, stage *plan.Stage, ports map[int]Port, srcs ...Source) (err error) {
 	ended := false
 	t.aborted = nil
-	t.program, t.root, t.op, t.source, t.row, t.read = p, stage.Root, stage.Root, src, -1, 0
+	t.program, t.root, t.op, t.source, t.row = p, stage.Root, stage.Root, srcs[0], -1
 	defer func() {
 		if e := t.recovered(recover(), ended); e != nil {
 			err, t.failure = e, e
@@ -55,9 +56,13 @@ func (p Program) Run(t *Task, stage *plan.Stage, src Source, ports map[int]Port,
 		}
 		t.atEnd, t.source = nil, nil
 	}()
-	l := linker{program: p, task: t, stage: stage, ports: ports, partitions: partitions, built: map[int]any{}}
+	l := linker{program: p, task: t, stage: stage, ports: ports, built: map[int]any{}}
 	out := l.consumersOf(stage.Root)
-	err = p[stage.Root].Pull(t, src, out)
+	if root := p[stage.Root]; root.Kind == plan.Meet {
+		err = root.Meet(t, &input{Source: srcs[0], task: t}, &input{Source: srcs[1], task: t}, out)
+	} else {
+		err = root.Pull(t, &input{Source: srcs[0], task: t}, out)
+	}
 	t.row = -1
 	// A stream was built after those that it feeds: the last one built is the first to end.
 	for i := len(l.finish) - 1; i >= 0 && err == nil; i-- {
@@ -84,13 +89,12 @@ func (p Program) Guard(t *Task, node int, f func() error) (err error) {
 
 // linker builds the consumers of one run, each once.
 type linker struct {
-	program    Program
-	task       *Task
-	stage      *plan.Stage
-	ports      map[int]Port
-	partitions map[int]int
-	built      map[int]any
-	finish     []func() error
+	program Program
+	task    *Task
+	stage   *plan.Stage
+	ports   map[int]Port
+	built   map[int]any
+	finish  []func() error
 }
 
 // consumersOf returns the consumer of a node's output: of all its users in the stage.
@@ -119,8 +123,10 @@ func (l *linker) consumer(id int) any {
 	switch op.Kind {
 	case plan.Narrow:
 		s = op.Link(l.task, l.consumersOf(id))
-	case plan.Exchange, plan.Sink:
-		s = op.Write(l.task, l.ports[id], l.partitions[id])
+	case plan.Exchange:
+		s = op.Write(l.task, l.ports[id], l.task.Partitions(id))
+	case plan.Sink:
+		s = op.Write(l.task, l.ports[id], 0)
 	default:
 		panic(fmt.Sprintf("exec: %v stands behind another node", op))
 	}

@@ -51,16 +51,10 @@ func vectors[T any](t *Task, src Source, codec *batch.Codec[T], f func(rows []T,
 	}
 }
 
-// next returns the next batch of src and counts the bytes that it took.
+// next returns the next batch of src.
 func (t *Task) next(src Source) (arrow.Record, error) {
 	t.op, t.row = t.root, -1
 	rec, err := src.Next()
-	if m, ok := t.source.(Measured); ok {
-		read := m.BytesRead()
-		t.Progress.Bytes.Add(read - t.read)
-		t.metrics.BytesIn += read - t.read
-		t.read = read
-	}
 	if err == io.EOF { //nolint:errorlint // see vectors
 		return nil, err
 	}
@@ -117,10 +111,11 @@ type encoder[T any] struct {
 	vector  int      // how many rows are moved to columns at a time: fewer where they are large
 	parts   []uint32 // of the rows in builder and rows; empty for a sink
 	inner   bool     // the port is no output of the stage: its rows are not counted
+	limit   int      // the bytes at which rows are handed on
 }
 
 func newEncoder[T any](t *Task, node int, port Port, codec *batch.Codec[T]) *encoder[T] {
-	e := &encoder[T]{task: t, node: node, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows), vector: firstRows}
+	e := &encoder[T]{task: t, node: node, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows), vector: firstRows, limit: batchBytes}
 	t.atEnd = append(t.atEnd, e.builder.Release)
 	return e
 }
@@ -141,18 +136,18 @@ func (e *encoder[T]) encode() error {
 	}
 	e.adapt(e.builder.Bytes() - before)
 	e.rows = e.rows[:0]
-	if e.builder.Bytes() < batchBytes {
+	if e.builder.Bytes() < e.limit {
 		return nil
 	}
 	return e.write()
 }
 
-// adapt chooses the size of the next vector by that of the last one, so that neither passes batchBytes by much.
+// adapt chooses the size of the next vector by that of the last one, so that neither passes the limit by much.
 func (e *encoder[T]) adapt(bytes int) {
 	switch {
-	case bytes > batchBytes:
+	case bytes > e.limit:
 		e.vector = max(e.vector/2, 1)
-	case 2*bytes <= batchBytes && len(e.rows) == e.vector:
+	case 2*bytes <= e.limit && len(e.rows) == e.vector:
 		e.vector = min(e.vector*2, vectorRows)
 	}
 }

@@ -17,6 +17,27 @@ type Source interface {
 // Measured is a Source that knows how many bytes of its input it has read.
 type Measured interface{ BytesRead() int64 }
 
+// input is a source of a run. The one that yielded last tells where the record at work stands.
+type input struct {
+	Source
+	task *Task
+	read int64 // bytes that it has told of
+}
+
+// Next counts the bytes that the batch took.
+func (in *input) Next() (arrow.Record, error) {
+	t := in.task
+	t.source = in.Source
+	rec, err := in.Source.Next()
+	if m, ok := in.Source.(Measured); ok {
+		read := m.BytesRead()
+		t.Progress.Bytes.Add(read - in.read)
+		t.metrics.BytesIn += read - in.read
+		in.read = read
+	}
+	return rec, err
+}
+
 // Port takes the batches of one output of a stage.
 type Port interface {
 	// Write takes a batch. For an exchange, parts[i] is the partition of row i; for a sink, parts is nil. The batch stays

@@ -1,10 +1,8 @@
 package exec
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math/bits"
-	"slices"
 	"unsafe"
 
 	"fletch/engine/batch"
@@ -209,15 +207,9 @@ func (t *Table[A]) Places() []uint32 {
 	return places
 }
 
-// ranked is a place with the beginning of what it is sorted by.
-type ranked struct {
-	prefix uint64
-	place  uint32
-}
-
 // Sorted returns the place of each key, in increasing order of the keys. It calls pause now and then.
 func (t *Table[A]) Sorted(pause func()) []uint32 {
-	return t.sorted(pause, func(place uint32) uint64 {
+	return t.sorted(sorting{pause: pause}, func(place uint32) uint64 {
 		if s := &t.slots[place]; s.hi < batch.LongTag {
 			return bits.ReverseBytes64(s.lo)
 		}
@@ -226,29 +218,23 @@ func (t *Table[A]) Sorted(pause func()) []uint32 {
 }
 
 // SortedByHash returns the place of each key in an order that depends on the keys alone, at a lower price than theirs.
-func (t *Table[A]) SortedByHash(pause func()) []uint32 { return t.sorted(pause, t.Hash) }
+func (t *Table[A]) SortedByHash(pause func()) []uint32 {
+	return t.sorted(sorting{pause: pause, apart: true}, t.Hash)
+}
 
-// pauseEvery is how many comparisons of a sort stand between two calls of pause.
-const pauseEvery = 1 << 14
-
-func (t *Table[A]) sorted(pause func(), prefix func(place uint32) uint64) []uint32 {
+func (t *Table[A]) sorted(by sorting, prefix func(place uint32) uint64) []uint32 {
 	places := t.Places()
 	order := make([]ranked, len(places))
 	for i, p := range places {
-		order[i] = ranked{prefix(p), p}
+		order[i] = ranked{prefix(p), uint64(p)}
 	}
-	compared := 0
-	slices.SortFunc(order, func(a, b ranked) int {
-		if compared++; compared%pauseEvery == 0 {
-			pause()
-		}
-		if a.prefix != b.prefix {
-			return cmp.Compare(a.prefix, b.prefix)
-		}
-		return cmp.Compare(t.Key(a.place), t.Key(b.place))
-	})
+	by.key = func(at uint64) []byte {
+		key := t.Key(uint32(at))
+		return unsafe.Slice(unsafe.StringData(key), len(key))
+	}
+	by.sort(order)
 	for i, o := range order {
-		places[i] = o.place
+		places[i] = uint32(o.at)
 	}
 	return places
 }

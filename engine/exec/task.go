@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -33,21 +34,30 @@ type Task struct {
 	MaxLineBytes int
 	// Index is the task's number within its stage.
 	Index int
+	// Ordinal is the number of what is being read, in the order of the input: the split's, or the partition's, which
+	// changes between runs. It is the same in all stages that read it.
+	Ordinal int
+	// Partitions returns the number of partitions of any exchange of the job.
+	Partitions func(exchange int) int
+	// Side opens a side of the stage, all of its partitions one after another. Who asks for it closes it.
+	Side func(exchange int) (Source, error)
+	// Again are the nodes whose records another stage of the same root counts: counters of user code stand still there.
+	Again []int
 	// Progress counts rows and bytes while the attempt runs; others may read it meanwhile.
 	Progress *Progress
 
 	counters map[string]int64
 	metrics  plan.Metrics
 	program  Program
-	root     int      // the node that records come from
-	op       int      // the node whose user code runs
-	atEnd    []func() // frees what a run holds, however it ends
-	failure  error    // of the last run
-	aborted  error    // why rows were left: the run fails with it
-	source   Source   // that records come from
-	read     int64    // bytes that source has told of
-	steps    int64    // those of Progress, and some that are not told yet
-	row      int      // within the batch that source yielded last; below zero: no record is at work
+	root     int         // the node that records come from
+	op       int         // the node whose user code runs
+	atEnd    []func()    // frees what a run holds, however it ends
+	failure  error       // of the last run
+	aborted  error       // why rows were left: the run fails with it
+	source   Source      // that the last record came from
+	sides    map[int]any // the records of those that were read, by exchange
+	steps    int64       // those of Progress, and some that are not told yet
+	row      int         // within the batch that source yielded last; below zero: no record is at work
 }
 
 // Enter notes that the code of a node begins to run: a failure is then told of its operator.
@@ -65,6 +75,8 @@ type Progress struct {
 	Rows, Bytes atomic.Int64
 	// Steps grows as records, groups and values are done with. While it stands still, one call of user code has not returned.
 	Steps atomic.Int64
+	// Waits says that the attempt waits for memory which others hold.
+	Waits atomic.Bool
 }
 
 // Failure returns the error of the last run: for a caller that is itself unwound by user code that ended the goroutine.
@@ -76,8 +88,12 @@ const (
 	maxCounterBytes = 256 // of a name
 )
 
-// Count adds n to one of the user's counters. It leaves the rows where data is taken for names.
+// Count adds n to one of the user's counters, if this stage is the one that counts for the node at work. It leaves the rows
+// where data is taken for names.
 func (t *Task) Count(name string, n int64) {
+	if slices.Contains(t.Again, t.op) {
+		return
+	}
 	if _, known := t.counters[name]; !known {
 		t.newCounter(name)
 	}

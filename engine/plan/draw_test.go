@@ -2,44 +2,74 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"pgregory.net/rapid"
 )
 
 // drawGraph draws a valid graph: any node may use any earlier one, so diamonds, dead code and chains of shuffles are
-// common.
+// common. Sides are as common, where the draw says that there are any.
 func drawGraph(t *rapid.T) *Graph {
-	g := &Graph{Job: "random"}
+	d := &drawer{graph: &Graph{Job: "random"}, sides: rapid.Bool().Draw(t, "sides")}
 	n := rapid.IntRange(1, 25).Draw(t, "nodes")
-	var usable []int
-	for i := range n {
-		node := Node{ID: i, Op: "Op", Kind: Source}
-		if i > 0 {
-			node.Kind = Kind(rapid.IntRange(0, 3).Draw(t, "kind"))
-		}
-		if node.Kind != Source {
-			most := 3
-			if node.Kind == Sink {
-				most = 1
-			}
-			node.Inputs = rapid.SliceOfN(rapid.SampledFrom(usable), 1, most).Draw(t, "inputs")
-		}
-		switch node.Kind {
+	d.source()
+	for range n - 1 {
+		kinds := []Kind{Source, Narrow, Exchange, Sink, Meet}
+		switch kind := rapid.SampledFrom(kinds).Draw(t, "kind"); kind {
 		case Source:
-			node.Source = &Input{Patterns: []string{"in"}}
+			d.source()
+		case Meet:
+			x := Shuffle{Partitions: rapid.IntRange(0, 40).Draw(t, "partitions")}
+			left, right := x, x
+			a, b := d.add(t, Node{Kind: Exchange, Exchange: &left}), d.add(t, Node{Kind: Exchange, Exchange: &right})
+			d.graph.Nodes = append(d.graph.Nodes, Node{ID: b + 1, Op: "Op", Kind: Meet, Inputs: []int{a, b}})
+			d.usable = append(d.usable, b+1)
 		case Exchange:
-			node.Exchange = &Shuffle{Partitions: rapid.IntRange(0, 40).Draw(t, "partitions")}
+			x := &Shuffle{Partitions: rapid.IntRange(0, 40).Draw(t, "partitions"), Thin: d.sides && rapid.Bool().Draw(t, "thin")}
+			x.Partitioning = rapid.SampledFrom([]Partitioning{ByHash, ByRow, ByRange}).Draw(t, "partitioning")
+			id := d.add(t, Node{Kind: Exchange, Exchange: x})
+			d.usable, d.exchanges = append(d.usable, id), append(d.exchanges, id)
+		case Narrow:
+			d.usable = append(d.usable, d.add(t, Node{Kind: Narrow}))
 		case Sink:
-			node.Sink = &Location{Path: fmt.Sprintf("out%d", i)}
+			d.sink(t)
 		}
-		if node.Kind != Sink {
-			usable = append(usable, i)
-		}
-		g.Nodes = append(g.Nodes, node)
 	}
-	last := rapid.SampledFrom(usable).Draw(t, "written")
-	g.Nodes = append(g.Nodes, Node{ID: n, Op: "Op", Kind: Sink, Inputs: []int{last}, Sink: &Location{Path: "out"}})
-	return g
+	d.sink(t)
+	return d.graph
+}
+
+type drawer struct {
+	graph     *Graph
+	sides     bool
+	usable    []int // the nodes that may be inputs
+	exchanges []int // those that may be sides
+}
+
+func (d *drawer) source() {
+	id := len(d.graph.Nodes)
+	d.graph.Nodes = append(d.graph.Nodes, Node{ID: id, Op: "Op", Source: &Input{Patterns: []string{"in"}}})
+	d.usable = append(d.usable, id)
+}
+
+func (d *drawer) sink(t *rapid.T) {
+	d.add(t, Node{Kind: Sink, Sink: &Location{Path: fmt.Sprintf("out%d", len(d.graph.Nodes))}})
+}
+
+// add adds a node with inputs and sides.
+func (d *drawer) add(t *rapid.T, n Node) (id int) {
+	most := 3
+	if n.Kind == Sink {
+		most = 1
+	}
+	n.ID, n.Op = len(d.graph.Nodes), "Op"
+	n.Inputs = rapid.SliceOfN(rapid.SampledFrom(d.usable), 1, most).Draw(t, "inputs")
+	if d.sides && len(d.exchanges) > 0 {
+		n.Sides = rapid.SliceOfNDistinct(rapid.SampledFrom(d.exchanges), 0, 2, rapid.ID).Draw(t, "sides")
+		slices.Sort(n.Sides)
+	}
+	d.graph.Nodes = append(d.graph.Nodes, n)
+	return n.ID
 }
 
 // drawFacts draws what is known at submission.
@@ -50,7 +80,7 @@ func drawFacts(t *rapid.T, g *Graph) Facts {
 			sizes := rapid.SliceOfN(rapid.Int64Range(0, 100<<20), 0, 5).Draw(t, "splits")
 			f.Splits[i] = []Split{}
 			for _, bytes := range sizes {
-				f.Splits[i] = append(f.Splits[i], Split{Bytes: bytes})
+				f.Splits[i] = append(f.Splits[i], Split{Files: []FileRange{{Path: "in", Length: bytes, Size: bytes}}, Bytes: bytes})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,10 +14,13 @@ const maxShownType = 40
 // which a record passes them, and what the facts tell so far. An exchange ends the stage that writes it and begins the
 // one that reads it. The stages are those of Partitions.
 func Explain(g *Graph, stages []Stage, facts Facts) string {
-	e := &explainer{graph: g, stages: stages, facts: &facts, readers: make(map[int]int), live: make([]bool, len(g.Nodes))}
+	e := &explainer{graph: g, stages: stages, facts: &facts, readers: make(map[int][]int), wholes: make(map[int][]int), live: make([]bool, len(g.Nodes))}
 	for i := range stages {
-		if stages[i].Parents != nil {
-			e.readers[stages[i].Root] = i
+		for _, x := range stages[i].Inputs(g) {
+			e.readers[x] = append(e.readers[x], i)
+		}
+		for _, x := range stages[i].Sides {
+			e.wholes[x] = append(e.wholes[x], i)
 		}
 		for _, n := range stages[i].Nodes {
 			e.live[n] = true
@@ -54,8 +58,9 @@ type explainer struct {
 	graph   *Graph
 	stages  []Stage
 	facts   *Facts
-	readers map[int]int // by exchange: the stage that reads it
-	live    []bool      // by node
+	readers map[int][]int // by exchange: the stages whose tasks share it out
+	wholes  map[int][]int // by exchange: the stages that have it as a side
+	live    []bool        // by node
 }
 
 // line is one operator's: node, operator, call site, type, notes.
@@ -75,12 +80,15 @@ func (l line) pad(wide line) string {
 func (e *explainer) header(s *Stage) string {
 	var words []string
 	if n := &e.graph.Nodes[s.Root]; n.Kind == Source {
-		words = append(words, e.splits(n))
+		words = append(words, e.splits(s, n))
 	} else {
 		words = append(words, e.partitions(s))
-		if bytes := e.facts.Bytes[s.Root]; bytes != nil {
-			words = append(words, size(sum(bytes)))
+		if bytes, known := e.bytes(s); known {
+			words = append(words, size(bytes))
 		}
+	}
+	if s.Pass > 0 {
+		words = append(words, "read again")
 	}
 	if s.ID < len(e.facts.Tasks) && e.facts.Tasks[s.ID] > 0 {
 		words = append(words, count(e.facts.Tasks[s.ID], "task"))
@@ -96,22 +104,43 @@ func (e *explainer) partitions(s *Stage) string {
 	if s.Partitions == 0 {
 		words = "partitions, as many as the input needs,"
 	}
-	if len(s.Parents) == 1 {
-		return words + " of stage " + join(s.Parents)
+	if s.Thin {
+		words = "a sample of " + words
 	}
-	return words + " of stages " + join(s.Parents)
+	var writers []int
+	for _, parent := range s.Parents {
+		if slices.ContainsFunc(s.Inputs(e.graph), func(x int) bool { return slices.Contains(e.stages[parent].Outputs, x) }) {
+			writers = append(writers, parent)
+		}
+	}
+	return words + " of " + stagesOf(writers)
 }
 
-func (e *explainer) splits(n *Node) string {
+// bytes returns the measured size of what the stage's tasks share out. Of a job that has ended, no more than that is kept.
+func (e *explainer) bytes(s *Stage) (total int64, known bool) {
+	for _, x := range s.Inputs(e.graph) {
+		total, known = addCapped(total, sum(e.facts.Bytes[x])), known || e.facts.Bytes[x] != nil
+	}
+	return total, known
+}
+
+func (e *explainer) splits(s *Stage, n *Node) string {
 	splits, err := e.facts.splits(n)
 	if err != nil {
 		return "input not listed"
 	}
-	var bytes int64
+	words := count(len(splits), "split") + " of " + size(bytesOf(splits))
+	if s.Thin {
+		return fmt.Sprintf("a sample of %s of %s", size(bytesOf(Sampled(splits))), words)
+	}
+	return words
+}
+
+func bytesOf(splits []Split) (bytes int64) {
 	for _, s := range splits {
 		bytes = addCapped(bytes, s.Bytes)
 	}
-	return count(len(splits), "split") + " of " + size(bytes)
+	return bytes
 }
 
 // lines returns the stage's operators.
@@ -124,6 +153,9 @@ func (e *explainer) lines(s *Stage) []line {
 		if i > 0 {
 			if from := inputs(n, within); len(from) > 1 || from[0] != s.Nodes[i-1] {
 				notes = append(notes, "from "+join(from))
+			}
+			if len(n.Sides) > 0 {
+				notes = append(notes, "with all of "+join(n.Sides))
 			}
 		}
 		notes = append(notes, e.does(n, i == 0)...)
@@ -157,20 +189,34 @@ func (e *explainer) does(n *Node, root bool) []string {
 		return []string{"make " + count(n.Source.Items, "item")}
 	case n.Kind == Sink:
 		return []string{"write " + strings.TrimSuffix(n.Sink.Path, "/") + "/part-*" + n.Sink.Suffix}
+	case n.Kind == Meet:
+		return []string{fmt.Sprintf("%d meets %d by key", n.Inputs[0], n.Inputs[1])}
 	case n.Kind == Exchange && root && n.Exchange.Ordered:
 		return []string{"merge by key"}
 	case n.Kind == Exchange && root:
 		return []string{"gather"}
 	case n.Kind == Exchange:
-		var notes []string
-		if n.Exchange.Combine {
-			notes = append(notes, "combine")
-		}
-		to := e.readers[n.ID]
-		how := [...]string{"shuffle by hash", "shuffle by row", "shuffle into one"}[n.Exchange.Partitioning]
-		return append(notes, fmt.Sprintf("%s to stage %d", how, to))
+		return e.moves(n)
 	}
 	return nil
+}
+
+// moves says where an exchange takes what is written to it.
+func (e *explainer) moves(n *Node) (notes []string) {
+	if n.Exchange.Thin {
+		notes = append(notes, "sample")
+	}
+	if n.Exchange.Combine {
+		notes = append(notes, "combine")
+	}
+	if to := e.readers[n.ID]; len(to) > 0 {
+		how := [...]string{"shuffle by hash", "shuffle by row", "shuffle into one", "shuffle by range"}[n.Exchange.Partitioning]
+		notes = append(notes, how+" to "+stagesOf(to))
+	}
+	if to := e.wholes[n.ID]; len(to) > 0 {
+		notes = append(notes, "send to every task of "+stagesOf(to))
+	}
+	return notes
 }
 
 // dead names the operators that no stage contains.
@@ -202,6 +248,14 @@ func count[N int | int64](n N, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// stagesOf returns "stage 1" or "stages 1, 2".
+func stagesOf(ids []int) string {
+	if len(ids) == 1 {
+		return "stage " + join(ids)
+	}
+	return "stages " + join(ids)
 }
 
 func join(ids []int) string {

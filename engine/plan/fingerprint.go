@@ -67,6 +67,8 @@ func differs(w, h Node) string {
 		return "another operator"
 	case !slices.Equal(w.Inputs, h.Inputs):
 		return fmt.Sprintf("inputs %v instead of %v", h.Inputs, w.Inputs)
+	case !slices.Equal(w.Sides, h.Sides):
+		return fmt.Sprintf("sides %v instead of %v", h.Sides, w.Sides)
 	case w.Type != h.Type:
 		return fmt.Sprintf("type %s instead of %s", h.Type, w.Type)
 	case text(w.Source) != text(h.Source):

@@ -2,6 +2,8 @@
 // out, and no file, clock or goroutine is touched, so that a master can plan a job whose code it never loads.
 package plan
 
+import "slices"
+
 // Kind says what a node of the graph does to records.
 type Kind uint8
 
@@ -15,6 +17,8 @@ const (
 	Exchange
 	// Sink writes records to an output and has no consumers.
 	Sink
+	// Meet reads two exchanges side by side: records of one key come together from both. It begins a stage.
+	Meet
 )
 
 // Graph describes a job without its code: it is what a client sends to a master.
@@ -30,7 +34,10 @@ type Node struct {
 	Op     string `json:"op"`   // the operator's public name, such as FlatMap
 	Site   string `json:"site"` // file:line of the call that made it
 	Inputs []int  `json:"inputs,omitempty"`
-	Type   string `json:"type"` // the schema of the records that come out
+	// Sides are exchanges that stand before the node and that every task reads whole in which the node consumes records: a
+	// Narrow node, or the writing side of an Exchange or a Sink.
+	Sides []int  `json:"sides,omitempty"`
+	Type  string `json:"type"` // the schema of the records that come out
 
 	Source   *Input    `json:"source,omitempty"`   // set for a Source
 	Exchange *Shuffle  `json:"exchange,omitempty"` // set for an Exchange
@@ -55,6 +62,7 @@ const (
 	ByHash    Partitioning = iota // by the hash of the key
 	ByRow                         // in turn, row by row
 	ByNothing                     // everything into one partition
+	ByRange                       // by where the record stands in an order, so that the partitions' order is that of their records
 )
 
 // Shuffle is what the plan knows of an exchange.
@@ -63,6 +71,9 @@ type Shuffle struct {
 	Partitions   int          `json:"partitions,omitempty"` // zero: follows from the input's size
 	Combine      bool         `json:"combine,omitempty"`    // a map task folds records before they are moved
 	Ordered      bool         `json:"ordered,omitempty"`    // keys come out in increasing order
+	// Thin says that what is written is a sample, so that a part of the input is enough for it: the exchange is written by
+	// stages that read no more than that.
+	Thin bool `json:"thin,omitempty"`
 }
 
 // Location is where a sink publishes its parts.
@@ -75,8 +86,9 @@ type Location struct {
 type FileRange struct {
 	Path   string `json:"path"`
 	Offset int64  `json:"offset"`
-	Length int64  `json:"length"` // up to the end where it reaches Size
-	Size   int64  `json:"size"`   // of the whole file when it was listed
+	Length int64  `json:"length"`          // up to the end where it reaches Size
+	Size   int64  `json:"size"`            // of the whole file when it was listed
+	Whole  bool   `json:"whole,omitempty"` // the file can't be read from its middle on: it is compressed
 }
 
 // Split is one or more ranges of the input that one source task reads: of files, or of items.
@@ -87,15 +99,64 @@ type Split struct {
 	Bytes int64       `json:"bytes"`           // the estimated size once uncompressed
 }
 
-// Stage is one root (a source or an exchange) with every node that is reached from it without another exchange. A node
-// reached from two roots stands in two stages; each record still passes it once, as it comes from one root.
+// Stage is one root (a source, an exchange or a meet) with nodes that are reached from it without another exchange. Where no
+// node has sides there is one stage a root, with every such node. A node reached from two roots stands in two stages; each
+// record still passes it once, as it comes from one root.
+//
+// An output needs the sides of the nodes on its way from the root, and a side may be made of what the same root has written
+// before. So a root may have several passes, each a stage that reads the root again: an output stands in the first one
+// whose sides depend on none of its own root's stages from that pass on. Outputs that are thin have stages of their own.
 type Stage struct {
 	ID         int   `json:"id"`
-	Root       int   `json:"root"`              // node
+	Root       int   `json:"root"` // node
+	Pass       int   `json:"pass,omitempty"`
+	Thin       bool  `json:"thin,omitempty"`    // it reads a sample of the root, and all its outputs are thin
 	Nodes      []int `json:"nodes"`             // fused, inputs before users, the root first; exchanges and sinks that it writes last
 	Outputs    []int `json:"outputs"`           // the exchanges and sinks among Nodes that this stage writes
-	Parents    []int `json:"parents,omitempty"` // the stages that write the root's exchange
-	Partitions int   `json:"partitions"`        // of the root's exchange; zero for a source
+	Sides      []int `json:"sides,omitempty"`   // the exchanges that Nodes read whole, but for those of the root
+	Parents    []int `json:"parents,omitempty"` // the stages that write what it reads: the root's exchange or two of them, and Sides
+	Partitions int   `json:"partitions"`        // of what the root reads; zero for a source
+	// OutputPartitions is by output: the partitions of an exchange, zero for a sink.
+	OutputPartitions []int `json:"output_partitions"`
+}
+
+// Inputs returns the exchanges whose partitions the tasks of a stage share out: the root, or the two that meet there; none
+// for a source.
+func (s *Stage) Inputs(g *Graph) []int {
+	switch n := &g.Nodes[s.Root]; n.Kind {
+	case Exchange:
+		return []int{s.Root}
+	case Meet:
+		return n.Inputs
+	default:
+		return nil
+	}
+}
+
+// Reads returns all exchanges that a stage reads, in increasing order.
+func (s *Stage) Reads(g *Graph) []int {
+	all := slices.Concat(s.Inputs(g), s.Sides)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Again returns the nodes of a stage that its root's records have passed in an earlier stage already, or pass in a later
+// one that reads all of them where the stage is thin.
+func Again(stages []Stage, s *Stage) []int {
+	if s.Thin {
+		return s.Nodes
+	}
+	var again []int
+	for i := range stages {
+		if o := &stages[i]; o.Root == s.Root && o.Pass < s.Pass && !o.Thin {
+			for _, n := range s.Nodes {
+				if slices.Contains(o.Nodes, n) {
+					again = append(again, n)
+				}
+			}
+		}
+	}
+	return again
 }
 
 // Task is the work of one stage on one split or on the contiguous partitions [Lo, Hi).
@@ -123,9 +184,14 @@ type Metrics struct {
 	BytesOut     int64 `json:"bytes_out"`
 	ShuffleBytes int64 `json:"shuffle_bytes"` // written to exchanges, a share of BytesOut
 	SpilledBytes int64 `json:"spilled_bytes"` // written to the temporary directory
+	// Spills is how often memory was short: runs that operators put aside, and times that blocks went to a file.
+	Spills         int64 `json:"spills"`
+	SpillWaitNanos int64 `json:"spill_wait_nanos"` // for which attempts waited for the temporary directory
+	GrantedBytes   int64 `json:"granted_bytes"`    // the sum of what attempts were granted
+	PeakBytes      int64 `json:"peak_bytes"`       // the most that one attempt held at a time
 }
 
-// Add adds the counts of o.
+// Add adds the counts of o; of the peaks, the greater stays.
 func (m *Metrics) Add(o Metrics) {
 	m.RowsIn += o.RowsIn
 	m.BytesIn += o.BytesIn
@@ -133,9 +199,13 @@ func (m *Metrics) Add(o Metrics) {
 	m.BytesOut += o.BytesOut
 	m.ShuffleBytes += o.ShuffleBytes
 	m.SpilledBytes += o.SpilledBytes
+	m.Spills += o.Spills
+	m.SpillWaitNanos += o.SpillWaitNanos
+	m.GrantedBytes += o.GrantedBytes
+	m.PeakBytes = max(m.PeakBytes, o.PeakBytes)
 }
 
-// Sub takes the counts of o away again.
+// Sub takes the counts of o away again. The peak stays: what was reached was reached.
 func (m *Metrics) Sub(o Metrics) {
 	m.RowsIn -= o.RowsIn
 	m.BytesIn -= o.BytesIn
@@ -143,6 +213,9 @@ func (m *Metrics) Sub(o Metrics) {
 	m.BytesOut -= o.BytesOut
 	m.ShuffleBytes -= o.ShuffleBytes
 	m.SpilledBytes -= o.SpilledBytes
+	m.Spills -= o.Spills
+	m.SpillWaitNanos -= o.SpillWaitNanos
+	m.GrantedBytes -= o.GrantedBytes
 }
 
 // ShuffleOutput is what an attempt wrote for one exchange.

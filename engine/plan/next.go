@@ -1,6 +1,9 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // maxTasks caps the tasks of a job: each costs the master memory for as long as the job is known.
 const maxTasks = 1_000_000
@@ -40,9 +43,10 @@ func (f *Facts) splits(n *Node) ([]Split, error) {
 	return splits, nil
 }
 
-// Next returns the tasks of the stages that can be planned now and are not planned yet: those of sources, and those
+// Next returns the tasks of the stages that can be planned now and are not planned yet: those
 // whose parents are all complete. Call it at the start and whenever a stage has completed. Tasks come in the order of
-// stages and indices; every stage has at least one. The stages are those of Partitions. The result follows from the
+// stages and indices; every stage has at least one. All full stages of a root have the same tasks; of a thin one, each
+// task of a source reads a part of the full one's with its index, and there may be fewer of others. The stages are those of Partitions. The result follows from the
 // arguments alone, so any master decides the same.
 func Next(g *Graph, stages []Stage, facts Facts) ([]Task, error) {
 	total := 0
@@ -85,11 +89,37 @@ func (f *Facts) tasks(g *Graph, s *Stage) ([]Task, error) {
 	if n.Kind == Source {
 		return f.sourceTasks(s, n)
 	}
-	bytes := f.Bytes[s.Root]
-	if bytes != nil && len(bytes) != s.Partitions {
-		return nil, fmt.Errorf("%s: sizes of %d partitions are known, the plan has %d", n, len(bytes), s.Partitions)
+	if s.Thin && s.Partitions > samples && evenly(g, s) {
+		return spacedTasks(s), nil
+	}
+	bytes, err := f.bytes(g, s)
+	if err != nil {
+		return nil, err
 	}
 	return rangeTasks(s, bytes), nil
+}
+
+// bytes returns the measured sizes of the partitions that a stage's tasks share out: of two exchanges that meet, the sums.
+func (f *Facts) bytes(g *Graph, s *Stage) ([]int64, error) {
+	var total []int64
+	for _, x := range s.Inputs(g) {
+		bytes := f.Bytes[x]
+		if bytes == nil {
+			continue
+		}
+		if len(bytes) != s.Partitions {
+			return nil, fmt.Errorf("%s: sizes of %d partitions are known, the plan has %d", &g.Nodes[x], len(bytes), s.Partitions)
+		}
+		if total == nil {
+			total = bytes
+			continue
+		}
+		total = slices.Clone(total)
+		for p, b := range bytes {
+			total[p] = addCapped(total[p], b)
+		}
+	}
+	return total, nil
 }
 
 // sourceTasks makes a task of each split, and one of an empty split where there is nothing to read: its outputs then
@@ -104,6 +134,9 @@ func (f *Facts) sourceTasks(s *Stage, n *Node) ([]Task, error) {
 	}
 	if len(splits) > maxTasks {
 		return nil, fmt.Errorf("%s: %d splits make more than %d tasks, the limit: read larger files", n, len(splits), maxTasks)
+	}
+	if s.Thin {
+		splits = Sampled(splits)
 	}
 	tasks := make([]Task, len(splits))
 	for i := range splits {

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -61,22 +60,47 @@ func checkCover(t *rapid.T, g *Graph, s *Stage, f *Facts, all []Task) {
 	if len(tasks) == 0 {
 		return
 	}
+	source := g.Nodes[s.Root].Kind == Source
 	splits, next := f.Splits[s.Root], 0
 	for i, task := range tasks {
 		switch {
 		case task.Index != i:
 			t.Fatalf("stage %d: task %d stands at %d", s.ID, task.Index, i)
-		case s.Parents == nil && len(splits) > 0 && task.Split != &splits[i]:
-			t.Fatalf("stage %d, task %d: has not split %d", s.ID, i, i)
-		case s.Parents != nil && (task.Lo != next || task.Hi <= task.Lo):
+		case source && len(splits) > 0:
+			checkSplit(t, s, task.Split, &splits[i])
+		case !source && (task.Lo < next || task.Lo > next && !s.Thin || task.Hi <= task.Lo):
 			t.Fatalf("stage %d, task %d: partitions [%d, %d) after %d", s.ID, i, task.Lo, task.Hi, next)
 		}
 		next = task.Hi
-		checkGroup(t, f.Bytes[s.Root], tasks, i)
+		if len(tasks) != samples || !s.Thin {
+			checkGroup(t, measured(t, g, s, f), tasks, i)
+		}
 	}
-	if s.Parents == nil && len(tasks) != max(1, len(splits)) || next != s.Partitions {
+	if source && len(tasks) != max(1, len(splits)) || next != s.Partitions && !s.Thin || next > s.Partitions {
 		t.Fatalf("stage %d: %d tasks over %d splits, or %d of %d partitions", s.ID, len(tasks), len(splits), next, s.Partitions)
 	}
+}
+
+// checkSplit checks that a task reads its split, or a sample of it.
+func checkSplit(t *rapid.T, s *Stage, have, want *Split) {
+	if !s.Thin {
+		if have != want {
+			t.Fatalf("stage %d: another split", s.ID)
+		}
+		return
+	}
+	if have.Bytes != min(want.Bytes, samples*sampleBytes) && (want.Bytes > wholeBytes || have.Bytes != want.Bytes) {
+		t.Fatalf("stage %d: %d bytes of a split of %d", s.ID, have.Bytes, want.Bytes)
+	}
+}
+
+// measured returns the sizes of the partitions that a stage reads.
+func measured(t *rapid.T, g *Graph, s *Stage, f *Facts) []int64 {
+	bytes, err := f.bytes(g, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes
 }
 
 // checkGroup checks that a task of several partitions is small, and that it could not have taken the next one too.
@@ -107,10 +131,9 @@ func complete(t *rapid.T, g *Graph, stages []Stage, f *Facts) {
 	}
 	done := rapid.SampledFrom(running).Draw(t, "completes")
 	f.Complete[done] = true
-	for i := range stages {
-		s := &stages[i]
-		if slices.Contains(s.Parents, done) && f.Bytes[s.Root] == nil {
-			f.Bytes[s.Root] = rapid.SliceOfN(rapid.Int64Range(0, 5<<20), s.Partitions, s.Partitions).Draw(t, "bytes")
+	for k, out := range stages[done].Outputs {
+		if n := stages[done].OutputPartitions[k]; n > 0 && f.Bytes[out] == nil {
+			f.Bytes[out] = rapid.SliceOfN(rapid.Int64Range(0, 5<<20), n, n).Draw(t, "bytes")
 		}
 	}
 }

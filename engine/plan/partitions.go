@@ -13,46 +13,75 @@ const (
 	maxOwnPartitions = 1024
 )
 
-// Partitions returns the stages with the number of partitions of their exchanges. In this order it is: what the
-// exchange says; one, where everything goes into one; the user's setting; one for each 32 MiB of the estimated bytes
-// of the sources above, from 1 to 1024. It uses facts.Splits and facts.Partitions alone, which are fixed at submission,
-// as a job's part files follow from it.
+// Partitions returns the stages with the number of partitions of what they read and write. Of an exchange it is, in this
+// order: what the exchange says; one, where everything goes into one; the user's setting; one for each 32 MiB of the
+// estimated bytes of the sources above, from 1 to 1024. Two exchanges that meet have as many as one that had the sources of
+// both above it. It uses facts.Splits and facts.Partitions alone, which are fixed at submission, as a job's part files
+// follow from it.
 func Partitions(g *Graph, stages []Stage, facts Facts) ([]Stage, error) {
 	if facts.Partitions < 0 || facts.Partitions > maxPartitions {
 		return nil, fmt.Errorf("%d partitions: it takes 1 to %d, or 0 to follow the input's size", facts.Partitions, maxPartitions)
 	}
+	above, err := bytesAbove(g, stages, &facts)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]int, len(g.Nodes)) // by exchange
+	for i := range g.Nodes {
+		switch n := &g.Nodes[i]; n.Kind {
+		case Exchange:
+			counts[i] = partitions(n.Exchange, facts.Partitions, above[i])
+		case Meet:
+			for _, in := range n.Inputs {
+				counts[in] = partitions(g.Nodes[in].Exchange, facts.Partitions, above[i])
+			}
+		}
+	}
 	stages = slices.Clone(stages)
-	bytes := make([]int64, len(stages))    // by stage, of its own source
-	above := make([][]uint64, len(stages)) // by stage: the set of the source stages above it
 	for i := range stages {
 		s := &stages[i]
-		above[i] = make([]uint64, (len(stages)+63)/64)
-		n := &g.Nodes[s.Root]
-		if n.Kind == Source {
-			splits, err := facts.splits(n)
-			if err != nil {
-				return nil, err
-			}
-			for _, split := range splits {
-				bytes[i] = addCapped(bytes[i], split.Bytes)
-			}
-			above[i][i/64] |= 1 << (i % 64)
-			continue
+		for _, in := range s.Inputs(g) {
+			s.Partitions = counts[in]
 		}
-		for _, parent := range s.Parents {
-			for w, set := range above[parent] {
-				above[i][w] |= set
-			}
+		s.OutputPartitions = make([]int, len(s.Outputs))
+		for k, out := range s.Outputs {
+			s.OutputPartitions[k] = counts[out]
 		}
-		var total int64
-		for j := range i {
-			if above[i][j/64]>>(j%64)&1 == 1 {
-				total = addCapped(total, bytes[j])
-			}
-		}
-		s.Partitions = partitions(n.Exchange, facts.Partitions, total)
 	}
 	return stages, nil
+}
+
+// bytesAbove returns by exchange and meet the estimated bytes of the sources that its records come from, each source once.
+func bytesAbove(g *Graph, stages []Stage, facts *Facts) ([]int64, error) {
+	bytes := make(map[int]int64) // by source that is read
+	for i := range stages {
+		n := &g.Nodes[stages[i].Root]
+		if n.Kind != Source {
+			continue
+		}
+		splits, err := facts.splits(n)
+		if err != nil {
+			return nil, err
+		}
+		bytes[n.ID] = bytesOf(splits)
+	}
+	above := make([][]int, len(g.Nodes)) // by node: the sources
+	totals := make([]int64, len(g.Nodes))
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Kind == Source {
+			above[i] = []int{i}
+		}
+		for _, in := range n.Inputs {
+			above[i] = union(above[i], above[in])
+		}
+		if n.Kind == Exchange || n.Kind == Meet {
+			for _, source := range above[i] {
+				totals[i] = addCapped(totals[i], bytes[source])
+			}
+		}
+	}
+	return totals, nil
 }
 
 // partitions decides for one exchange with estimated bytes above it.

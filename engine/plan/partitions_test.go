@@ -26,29 +26,57 @@ func TestPartitionsFollowTheSourcesAbove(t *testing.T) {
 		}
 		for i, s := range parted {
 			want := 0
-			if x := g.Nodes[s.Root].Exchange; x != nil {
-				above := make(map[int]bool)
-				ancestors(parted, i, above)
-				var bytes int64
-				for a := range above {
-					for _, split := range facts.Splits[parted[a].Root] {
-						bytes += split.Bytes
-					}
-				}
-				switch want = int(bytes+partitionBytes-1) / partitionBytes; {
-				case x.Partitions > 0:
-					want = x.Partitions
-				case facts.Partitions > 0:
-					want = facts.Partitions
-				case want == 0:
-					want = 1
-				}
+			if in := s.Inputs(g); len(in) > 0 {
+				want = wantPartitions(g, facts, s.Root, g.Nodes[in[0]].Exchange)
 			}
 			if s.Partitions != want {
 				t.Fatalf("stage %d has %d partitions, want %d", i, s.Partitions, want)
 			}
+			for k, out := range s.Outputs {
+				want := 0
+				if x := g.Nodes[out].Exchange; x != nil {
+					reads := out
+					for _, n := range g.Nodes {
+						if n.Kind == Meet && slices.Contains(n.Inputs, out) {
+							reads = n.ID
+						}
+					}
+					want = wantPartitions(g, facts, reads, x)
+				}
+				if have := s.OutputPartitions[k]; have != want {
+					t.Fatalf("stage %d writes %d partitions of %d, want %d", i, have, out, want)
+				}
+			}
 		}
 	})
+}
+
+// wantPartitions returns the number of partitions of an exchange whose records come from what is above a node.
+func wantPartitions(g *Graph, facts Facts, node int, x *Shuffle) int {
+	above := make(map[int]bool)
+	inputsAbove(g, node, above)
+	var bytes int64
+	for a := range above {
+		bytes += bytesOf(facts.Splits[a])
+	}
+	switch want := int(bytes+partitionBytes-1) / partitionBytes; {
+	case x.Partitions > 0:
+		return x.Partitions
+	case facts.Partitions > 0:
+		return facts.Partitions
+	default:
+		return max(want, 1)
+	}
+}
+
+// inputsAbove collects a node and those above it.
+func inputsAbove(g *Graph, node int, into map[int]bool) {
+	into[node] = true
+	for _, in := range g.Nodes[node].Inputs {
+		if !into[in] {
+			inputsAbove(g, in, into)
+		}
+	}
 }
 
 // ancestors collects a stage and those above it.

@@ -12,9 +12,11 @@ import (
 //	words | shuffle hash combine 4 | write out/counts
 //	union words more | Map | write b   several inputs
 //	items 1000 8 | ...                 1000 items of 8 bytes
+//	meet a b | Map | write c           two shuffles that meet
+//	words | Map with a b | ...         sides, which are shuffles
 //
-// A shuffle takes hash, row or one, combine, ordered and a number of partitions; any other first word of a step is a
-// narrow operator of that name. What stands after " : " is the step's type; otherwise it is that of the first input.
+// A shuffle takes hash, row, range or one, combine, ordered, thin and a number of partitions; any other first word of a
+// step is a narrow operator of that name. What stands after " : " is the step's type; otherwise it is that of the first input.
 func parseGraph(text string) (*Graph, error) {
 	p := &parser{graph: &Graph{Job: "test"}, names: make(map[string]int)}
 	for i, l := range strings.Split(text, "\n") {
@@ -39,6 +41,10 @@ func (p *parser) line(number int, l string) error {
 	for i, step := range strings.Split(pipeline, "|") {
 		n := Node{ID: len(p.graph.Nodes), Site: fmt.Sprintf("jobs/job.go:%d", number), Inputs: inputs}
 		step, typ, typed := strings.Cut(strings.TrimSpace(step), " : ")
+		step, sides, _ := strings.Cut(step, " with ")
+		for name := range strings.FieldsSeq(sides) {
+			n.Sides = append(n.Sides, p.names[name])
+		}
 		words := strings.Fields(step)
 		if len(words) == 0 {
 			return fmt.Errorf("an empty step")
@@ -48,7 +54,7 @@ func (p *parser) line(number int, l string) error {
 				inputs = []int{id}
 				continue
 			}
-			if words[0] == "union" {
+			if words[0] == "union" || words[0] == "meet" {
 				for _, w := range words[1:] {
 					n.Inputs = append(n.Inputs, p.names[w])
 				}
@@ -97,6 +103,10 @@ func describe(n *Node, words []string) (err error) {
 				n.Op, n.Exchange.Partitioning = "Repartition", ByRow
 			case "one":
 				n.Op, n.Exchange.Partitioning = "TopN", ByNothing
+			case "range":
+				n.Op, n.Exchange.Partitioning = "SortBy", ByRange
+			case "thin":
+				n.Exchange.Thin = true
 			case "combine":
 				n.Exchange.Combine = true
 			case "ordered":
@@ -105,6 +115,8 @@ func describe(n *Node, words []string) (err error) {
 				n.Exchange.Partitions, err = strconv.Atoi(w)
 			}
 		}
+	case "meet":
+		n.Kind, n.Op = Meet, "Join"
 	default:
 		n.Kind, n.Op = Narrow, words[0]
 	}

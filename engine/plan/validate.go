@@ -12,6 +12,7 @@ import (
 const (
 	maxNodes      = 10_000
 	maxInputs     = 100_000 // edges, over all nodes
+	maxSides      = 1_000   // over all nodes
 	maxPatterns   = 100_000 // over all sources
 	maxName       = 256     // bytes of a job's or an operator's name, and of a suffix
 	maxPath       = 4_096   // bytes of a path, a pattern or a site
@@ -35,10 +36,11 @@ func (g *Graph) Validate() error {
 	}
 	p := &problems{}
 	p.text("job", "name", g.Job, maxName)
-	inputs, patterns, sinks := 0, 0, 0
+	inputs, sides, patterns, sinks := 0, 0, 0, 0
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		inputs += len(n.Inputs)
+		sides += len(n.Sides)
 		if n.Source != nil {
 			patterns += len(n.Source.Patterns)
 		}
@@ -48,8 +50,10 @@ func (g *Graph) Validate() error {
 		p.node(g, i)
 	}
 	p.check(inputs <= maxInputs, "the operators have %d inputs, more than %d", inputs, maxInputs)
+	p.check(sides <= maxSides, "the operators read %d datasets as a whole, more than %d", sides, maxSides)
 	p.check(patterns <= maxPatterns, "the sources have %d patterns, more than %d", patterns, maxPatterns)
 	p.check(sinks > 0, "job %s writes nothing: add a sink such as csvio.Write", g.Job)
+	p.meets(g)
 	p.overlaps(g)
 	return errors.Join(p.found...)
 }
@@ -85,7 +89,13 @@ func (p *problems) node(g *Graph, i int) {
 		p.check(ordered, "%s: its input %d does not stand before it", name, in)
 		p.check(!ordered || g.Nodes[in].Kind != Sink, "%s: its input %d is a sink, which has no output", name, in)
 	}
-	p.check(n.Kind <= Sink, "%s: unknown kind %d", name, n.Kind)
+	for k, side := range n.Sides {
+		ordered := side >= 0 && side < i && (k == 0 || side > n.Sides[k-1])
+		p.check(ordered, "%s: its side %d does not stand before it, in increasing order", name, side)
+		p.check(!ordered || g.Nodes[side].Kind == Exchange, "%s: its side %d is no exchange", name, side)
+	}
+	p.check(len(n.Sides) == 0 || n.Kind != Source && n.Kind != Meet, "%s: it takes no records one by one, so it can't have sides", name)
+	p.check(n.Kind <= Meet, "%s: unknown kind %d", name, n.Kind)
 	p.check((n.Kind == Source) == (n.Source != nil), "%s: a source, and only a source, says what it reads", name)
 	p.check((n.Kind == Exchange) == (n.Exchange != nil), "%s: an exchange, and only an exchange, says how it partitions", name)
 	p.check((n.Kind == Sink) == (n.Sink != nil), "%s: a sink, and only a sink, says where it writes", name)
@@ -94,6 +104,8 @@ func (p *problems) node(g *Graph, i int) {
 		p.check(len(n.Inputs) == 0, "%s: a source has no inputs, this one has %d", name, len(n.Inputs))
 	case Sink:
 		p.check(len(n.Inputs) == 1, "%s: a sink has one input, this one has %d", name, len(n.Inputs))
+	case Meet:
+		p.check(len(n.Inputs) == 2, "%s: two inputs meet, this one has %d", name, len(n.Inputs))
 	default:
 		p.check(len(n.Inputs) > 0, "%s: it has no input", name)
 	}
@@ -110,7 +122,7 @@ func (p *problems) descriptions(name string, n *Node) {
 		}
 	}
 	if x := n.Exchange; x != nil {
-		p.check(x.Partitioning <= ByNothing, "%s: unknown partitioning %d", name, x.Partitioning)
+		p.check(x.Partitioning <= ByRange, "%s: unknown partitioning %d", name, x.Partitioning)
 		p.check(x.Partitions >= 0 && x.Partitions <= maxPartitions, "%s: %d partitions: it takes 1 to %d, or 0 to follow the input's size",
 			name, x.Partitions, maxPartitions)
 		p.check(x.Partitioning != ByNothing || x.Partitions <= 1, "%s: %d partitions, but everything goes into one", name, x.Partitions)
@@ -118,6 +130,32 @@ func (p *problems) descriptions(name string, n *Node) {
 	if l := n.Sink; l != nil {
 		p.text(name, "path to write", l.Path, maxPath)
 		p.check(len(l.Suffix) <= maxName && !strings.ContainsAny(l.Suffix, "/\\"), "%s: %.*q is no suffix of a file's name", name, maxName, l.Suffix)
+	}
+}
+
+// meets checks that what meets is partitioned alike and read by nobody else.
+func (p *problems) meets(g *Graph) {
+	users := make([]int, len(g.Nodes))
+	for i := range g.Nodes {
+		for _, id := range slices.Concat(g.Nodes[i].Inputs, g.Nodes[i].Sides) {
+			if id >= 0 && id < len(users) {
+				users[id]++
+			}
+		}
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Kind != Meet || len(n.Inputs) != 2 || min(n.Inputs[0], n.Inputs[1]) < 0 || max(n.Inputs[0], n.Inputs[1]) >= i {
+			continue
+		}
+		a, b := &g.Nodes[n.Inputs[0]], &g.Nodes[n.Inputs[1]]
+		if a.Exchange == nil || b.Exchange == nil {
+			p.check(false, "%s: %s and %s meet, and one of them is no exchange", n, a, b)
+			continue
+		}
+		p.check(a.Exchange.Partitioning == ByHash && b.Exchange.Partitioning == ByHash && a.Exchange.Partitions == b.Exchange.Partitions,
+			"%s: %s and %s meet, and are not partitioned alike by hash", n, a, b)
+		p.check(users[n.Inputs[0]] == 1 && users[n.Inputs[1]] == 1, "%s: %s and %s meet, and are read by others too", n, a, b)
 	}
 }
 

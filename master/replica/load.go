@@ -69,6 +69,8 @@ func (l *loader) add(record *api.SnapshotRecord) error {
 		return l.stage(m.Stage)
 	case *api.SnapshotRecord_Tasks_:
 		return l.addTasks(m.Tasks.GetTasks())
+	case *api.SnapshotRecord_Exchange_:
+		return l.exchange(m.Exchange)
 	default:
 		return errUnknownKind
 	}
@@ -98,6 +100,7 @@ func (l *loader) job(m *api.SnapshotRecord_Job) error {
 			Submitted: timeOf(m.GetSubmittedUnixNanos()), Started: timeOf(m.GetStartedUnixNanos()), Finished: timeOf(m.GetFinishedUnixNanos()),
 		},
 		Splits:   make(map[int][]plan.Split),
+		Bytes:    make(map[int][]int64),
 		Counters: m.GetCounters(),
 	}
 	for _, o := range m.GetOutputs() {
@@ -142,7 +145,7 @@ func (l *loader) stage(m *api.SnapshotRecord_Stage) error {
 			Stage: *planned, Committed: int(m.GetCommitted()), Failed: int(m.GetFailed()), InputBytes: m.GetInputBytes(), Metrics: metrics,
 			Started: timeOf(m.GetStartedUnixNanos()), Finished: timeOf(m.GetFinishedUnixNanos()),
 		},
-		Len: int(m.GetTasks()), Bytes: m.GetBytes(),
+		Len: int(m.GetTasks()),
 	})
 	return nil
 }
@@ -159,6 +162,14 @@ func (l *loader) addTasks(list []*api.SnapshotRecord_Task) error {
 		}
 		l.tasks = append(l.tasks, t)
 	}
+	return nil
+}
+
+func (l *loader) exchange(m *api.SnapshotRecord_Exchange) error {
+	if l.saved == nil || len(l.saved.Stages) == 0 {
+		return errOrder
+	}
+	l.saved.Bytes[int(m.GetNode())] = m.GetBytes()
 	return nil
 }
 

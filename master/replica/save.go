@@ -71,6 +71,12 @@ func (w *frameWriter) job(s state.Saved) error {
 			return err
 		}
 	}
+	for _, node := range slices.Sorted(maps.Keys(s.Bytes)) {
+		m := &api.SnapshotRecord_Exchange{Node: narrow(node), Bytes: s.Bytes[node]}
+		if err := w.write(&api.SnapshotRecord{Record: &api.SnapshotRecord_Exchange_{Exchange: m}}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -109,7 +115,7 @@ func stageRecord(s *state.SavedStage) *api.SnapshotRecord {
 	m := &api.SnapshotRecord_Stage{
 		Stage: api.StageOf(&s.Stage.Stage), Committed: narrow(s.Stage.Committed), Failed: narrow(s.Stage.Failed), InputBytes: s.Stage.InputBytes,
 		Metrics: api.MetricsOf(s.Stage.Metrics), StartedUnixNanos: nanos(s.Stage.Started), FinishedUnixNanos: nanos(s.Stage.Finished),
-		Tasks: narrow(s.Len), Bytes: s.Bytes,
+		Tasks: narrow(s.Len),
 	}
 	return &api.SnapshotRecord{Record: &api.SnapshotRecord_Stage_{Stage: m}}
 }

@@ -114,8 +114,8 @@ func (c *cluster) outcome(t *rapid.T, worker string, id state.AttemptID) {
 		mustTry(t, c.m, state.Fail{Attempt: id, Worker: worker, Message: "broken", At: c.now})
 	case "lose":
 		if j.Runnable(id.Stage) {
-			for _, p := range j.Producers(id.Stage)[:min(1, id.Stage)] {
-				mustTry(t, c.m, state.Fail{Attempt: id, Class: fault.FetchFailed, Lost: []state.AttemptID{p.Attempt}, At: c.now})
+			for _, producers := range j.Producers(id.Stage) {
+				mustTry(t, c.m, state.Fail{Attempt: id, Class: fault.FetchFailed, Lost: []state.AttemptID{producers[0].Attempt}, At: c.now})
 			}
 		}
 	}

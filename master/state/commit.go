@@ -51,19 +51,19 @@ func (c Commit) change(j *Job, ws workers) (*Job, error) {
 // checkResult holds a result against what the stage's task must write: each exchange with all its partitions, and for
 // each sink a part of each of the task's partitions. What is missing here would be missing in the output.
 func (j *Job) checkResult(s *Stage, t *Task, r plan.Result) error {
-	var sinks, exchanges []int
-	for _, out := range s.Outputs {
+	var sinks, exchanges, partitions []int
+	for i, out := range s.Outputs {
 		if j.Graph.Nodes[out].Kind == plan.Sink {
 			sinks = append(sinks, out)
 		} else {
-			exchanges = append(exchanges, out)
+			exchanges, partitions = append(exchanges, out), append(partitions, s.OutputPartitions[i])
 		}
 	}
 	ok := len(r.Shuffles) == len(exchanges)
 	shuffles := slices.SortedFunc(slices.Values(r.Shuffles), byExchange)
 	for i := 0; ok && i < len(exchanges); i++ {
 		out := shuffles[i]
-		ok = out.Exchange == exchanges[i] && len(out.Bytes) == j.Stages[j.readers[out.Exchange]].Partitions && slices.Min(out.Bytes) >= 0
+		ok = out.Exchange == exchanges[i] && len(out.Bytes) == partitions[i] && slices.Min(out.Bytes) >= 0
 	}
 	if !ok {
 		return fmt.Errorf("its shuffle output does not cover the exchanges %v and their partitions once each", exchanges)
@@ -87,20 +87,6 @@ func byExchange(a, b plan.ShuffleOutput) int { return cmp.Compare(a.Exchange, b.
 
 func bySink(a, b plan.Part) int {
 	return cmp.Or(cmp.Compare(a.Sink, b.Sink), cmp.Compare(a.Partition, b.Partition))
-}
-
-// measure adds what a task wrote to the sizes of the exchanges' partitions.
-func (j *Job) measure(outputs []plan.ShuffleOutput) *Job {
-	for _, out := range outputs {
-		s := *j.Stages[j.readers[out.Exchange]]
-		bytes := slices.Clone(out.Bytes)
-		for p, b := range s.bytes {
-			bytes[p] += b
-		}
-		s.bytes = bytes
-		j = j.with(&s)
-	}
-	return j
 }
 
 // win makes the attempt the winner of task t.

@@ -22,20 +22,32 @@ type fataler interface {
 //	map IN...          a narrow operator
 //	shuffle N IN...    an exchange with N partitions
 //	write IN           a sink
+//	meet IN IN         two exchanges that meet
+//	thin IN            an exchange into one partition, of a sample
+//
+// A side follows the inputs of a node behind a plus sign, such as "map 1 +0".
 func parseGraph(t fataler, text string) (*plan.Graph, map[int][]plan.Split) {
 	g := &plan.Graph{Job: "test"}
 	splits := make(map[int][]plan.Split)
 	for i, l := range strings.Split(text, "\n") {
 		words := strings.Fields(l)
-		var args []int
+		var args, sides []int
 		for _, w := range words[1:] {
+			if side, ok := strings.CutPrefix(w, "+"); ok {
+				n, err := strconv.Atoi(side)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sides = append(sides, n)
+				continue
+			}
 			n, err := strconv.Atoi(w)
 			if err != nil {
 				t.Fatal(err)
 			}
 			args = append(args, n)
 		}
-		n := plan.Node{ID: i, Op: words[0], Site: "job.go:" + strconv.Itoa(i+1)}
+		n := plan.Node{ID: i, Op: words[0], Site: "job.go:" + strconv.Itoa(i+1), Sides: sides}
 		switch words[0] {
 		case "read":
 			n.Source = &plan.Input{Patterns: []string{"in"}}
@@ -47,6 +59,10 @@ func parseGraph(t fataler, text string) (*plan.Graph, map[int][]plan.Split) {
 			n.Kind, n.Inputs = plan.Narrow, args
 		case "shuffle":
 			n.Kind, n.Inputs, n.Exchange = plan.Exchange, args[1:], &plan.Shuffle{Partitions: args[0]}
+		case "meet":
+			n.Kind, n.Inputs = plan.Meet, args
+		case "thin":
+			n.Kind, n.Inputs, n.Exchange = plan.Exchange, args, &plan.Shuffle{Partitioning: plan.ByNothing, Thin: true}
 		case "write":
 			n.Kind, n.Inputs, n.Sink = plan.Sink, args, &plan.Location{Path: fmt.Sprintf("out/%d", i)}
 		}
@@ -96,11 +112,11 @@ func fittingResult(j *Job, id AttemptID, bytes []int64) plan.Result {
 	if t.Split != nil {
 		lo, hi = t.Index, t.Index+1
 	}
-	for _, out := range j.Stages[id.Stage].Outputs {
+	for i, out := range j.Stages[id.Stage].Outputs {
 		if j.Graph.Nodes[out].Kind == plan.Exchange {
 			sizes := bytes
 			if sizes == nil {
-				sizes = slices.Repeat([]int64{1}, j.Stages[j.readers[out]].Partitions)
+				sizes = slices.Repeat([]int64{1}, j.Stages[id.Stage].OutputPartitions[i])
 			}
 			r.Shuffles = append(r.Shuffles, plan.ShuffleOutput{Exchange: out, Bytes: sizes})
 			continue

@@ -64,10 +64,13 @@ func (j *Job) compact() *Job {
 	for i, s := range j.Stages {
 		stage := *s
 		stage.tasks = tree{len: s.tasks.len}
-		if len(s.bytes) > 0 {
-			stage.bytes = []int64{sum(s.bytes)}
-		}
 		after.Stages[i] = &stage
+	}
+	after.exchanges = slices.Clone(j.exchanges)
+	for i := range after.exchanges {
+		if x := &after.exchanges[i]; len(x.bytes) > 0 {
+			x.bytes = []int64{sum(x.bytes)}
+		}
 	}
 	return &after
 }
@@ -101,7 +104,10 @@ const (
 func (j *Job) weight() int64 {
 	n := recordBytes + graphBytes(j.Graph) + splitsBytes(j.splits) + textBytes(j.Args) + int64(len(j.User)+len(j.Plugin))
 	for _, s := range j.Stages {
-		n += recordBytes + 8*int64(len(s.Nodes)+len(s.Outputs)+len(s.Parents)+len(s.bytes))
+		n += recordBytes + 8*int64(len(s.Nodes)+2*len(s.Outputs)+len(s.Parents)+len(s.Sides))
+	}
+	for _, x := range j.exchanges {
+		n += entryBytes + 8*int64(len(x.readers)+len(x.bytes))
 	}
 	for name := range j.summary.counters {
 		n += entryBytes + int64(len(name))
@@ -117,7 +123,7 @@ func graphBytes(g *plan.Graph) int64 {
 	n := int64(len(g.Job))
 	for i := range g.Nodes {
 		node := &g.Nodes[i]
-		n += recordBytes + int64(len(node.Op)+len(node.Site)+len(node.Type)+8*len(node.Inputs))
+		n += recordBytes + int64(len(node.Op)+len(node.Site)+len(node.Type)+8*len(node.Inputs)+8*len(node.Sides))
 		if node.Source != nil {
 			n += textBytes(node.Source.Patterns)
 		}

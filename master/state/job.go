@@ -101,9 +101,9 @@ type Job struct {
 	Started   time.Time // zero while it waits
 	Finished  time.Time // zero until it has ended
 
-	splits  map[int][]plan.Split // as submitted; nil once the job has ended, if they are many
-	readers map[int]int          // by exchange: the stage that reads it; never changes
-	summary *summary             // set once the job has ended: its tasks are gone
+	splits    map[int][]plan.Split // as submitted; nil once the job has ended, if they are many
+	exchanges []exchange           // those that a stage writes, in the order of nodes
+	summary   *summary             // set once the job has ended: its tasks are gone
 }
 
 // Name returns the name that the job's author gave it.
@@ -128,8 +128,10 @@ func (j *Job) Facts() plan.Facts {
 	}
 	for i, s := range j.Stages {
 		f.Tasks[i], f.Complete[i] = s.Len(), s.Complete()
-		if len(s.bytes) > 0 {
-			f.Bytes[s.Root] = s.bytes
+	}
+	for _, x := range j.exchanges {
+		if len(x.bytes) > 0 {
+			f.Bytes[x.node] = x.bytes
 		}
 	}
 	return f
@@ -160,16 +162,22 @@ type Producer struct {
 	Worker  string // empty in one process
 }
 
-// Producers returns what the stage's root reads, in the order of the blocks: by stage and task. The stage is runnable. It
-// costs a step for each of them.
-func (j *Job) Producers(stage int) []Producer {
-	var winners []Producer
-	for _, parent := range j.Stages[stage].Parents {
-		for t := range j.Stages[parent].Tasks() {
-			winners = append(winners, Producer{t.Winner, t.Holder.Worker})
+// Producers returns by exchange what the stage reads, in the order of the blocks: by stage and task. The stage is runnable.
+// It costs a step for each of them.
+func (j *Job) Producers(stage int) map[int][]Producer {
+	s := j.Stages[stage]
+	all := make(map[int][]Producer)
+	for _, x := range s.Reads(j.Graph) {
+		for _, parent := range s.Parents {
+			if !slices.Contains(j.Stages[parent].Outputs, x) {
+				continue
+			}
+			for t := range j.Stages[parent].Tasks() {
+				all[x] = append(all[x], Producer{t.Winner, t.Holder.Worker})
+			}
 		}
 	}
-	return winners
+	return all
 }
 
 // Parts returns the parts of every sink of a job whose tasks are all committed and that has not ended, in the order of
@@ -252,15 +260,4 @@ func (j *Job) end(status Status, why *Failure, at time.Time) *Job {
 	after := *j
 	after.Status, after.Failure, after.Finished, after.Duty = status, why, at, NoDuty
 	return &after
-}
-
-// readersOf indexes the stages by the exchange that they read.
-func readersOf(stages []plan.Stage) map[int]int {
-	readers := make(map[int]int)
-	for _, s := range stages {
-		if s.Partitions > 0 {
-			readers[s.Root] = s.ID
-		}
-	}
-	return readers
 }

@@ -60,8 +60,13 @@ func (j *Job) reopenGone(ws workers, last int, why Failure) *Job {
 // needs tells whether the blocks that a stage wrote are to be read, or read again.
 func (j *Job) needs(s *plan.Stage) bool {
 	return slices.ContainsFunc(s.Outputs, func(out int) bool {
-		return j.Graph.Nodes[out].Kind == plan.Exchange && !j.Stages[j.readers[out]].Complete()
+		return j.Graph.Nodes[out].Kind == plan.Exchange && !j.wasRead(&j.exchanges[j.exchange(out)])
 	})
+}
+
+// wasRead tells whether all stages are complete that read an exchange.
+func (j *Job) wasRead(x *exchange) bool {
+	return !slices.ContainsFunc(x.readers, func(reader int) bool { return !j.Stages[reader].Complete() })
 }
 
 // again makes a committed task pending under the next stage attempt: an attempt that wrote what is lost, or raced with

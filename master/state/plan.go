@@ -52,23 +52,29 @@ func (j *Job) checkPlan(tasks []plan.Task) (*Stage, error) {
 	if !j.Runnable(id) {
 		return nil, fmt.Errorf("plan of job %s: what stage %d reads is not complete", j.ID, id)
 	}
+	return s, s.checkTasks(j, tasks)
+}
+
+// checkTasks checks the tasks of a stage: whether they have what it reads, in order and once. A thin stage may leave out
+// partitions.
+func (s *Stage) checkTasks(j *Job, tasks []plan.Task) error {
+	source := j.Graph.Nodes[s.Root].Kind == plan.Source
 	next := 0 // partition
 	for i, t := range tasks {
-		source := s.Partitions == 0
 		switch {
 		case t.Index != i:
-			return nil, fmt.Errorf("plan of job %s: stage %d has task %d at %d", j.ID, id, t.Index, i)
+			return fmt.Errorf("plan of job %s: stage %d has task %d at %d", j.ID, s.ID, t.Index, i)
 		case source != (t.Split != nil):
-			return nil, fmt.Errorf("plan of job %s: stage %d, task %d: a source's task, and only that, has a split", j.ID, id, i)
-		case !source && (t.Lo != next || t.Hi <= t.Lo):
-			return nil, fmt.Errorf("plan of job %s: stage %d, task %d reads partitions [%d, %d) after %d", j.ID, id, i, t.Lo, t.Hi, next)
+			return fmt.Errorf("plan of job %s: stage %d, task %d: a source's task, and only that, has a split", j.ID, s.ID, i)
+		case !source && (t.Lo < next || t.Lo > next && !s.Thin || t.Hi <= t.Lo):
+			return fmt.Errorf("plan of job %s: stage %d, task %d reads partitions [%d, %d) after %d", j.ID, s.ID, i, t.Lo, t.Hi, next)
 		}
 		next = t.Hi
 	}
-	if next != s.Partitions {
-		return nil, fmt.Errorf("plan of job %s: stage %d reads %d of %d partitions", j.ID, id, next, s.Partitions)
+	if next > s.Partitions || next < s.Partitions && !s.Thin {
+		return fmt.Errorf("plan of job %s: stage %d reads %d of %d partitions", j.ID, s.ID, next, s.Partitions)
 	}
-	return s, nil
+	return nil
 }
 
 // samePlan accepts the tasks that the stage has.

@@ -2,6 +2,8 @@ package state
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,8 +204,12 @@ func (s *script) show(t *testing.T, d *datadriven.TestData) string {
 		if _, err := fmt.Sscan(d.CmdArgs[1].Key, &stage); err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range j.Producers(stage) {
-			fmt.Fprintln(&b, strings.TrimSpace(p.Attempt.String()+" "+p.Worker))
+		producers := j.Producers(stage)
+		for _, x := range slices.Sorted(maps.Keys(producers)) {
+			fmt.Fprintf(&b, "exchange %d:\n", x)
+			for _, p := range producers[x] {
+				fmt.Fprintln(&b, strings.TrimRight("  "+p.Attempt.String()+" "+p.Worker, " "))
+			}
 		}
 	case "parts":
 		for sink := range j.Graph.Nodes {

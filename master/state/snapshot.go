@@ -26,6 +26,7 @@ func (m *Machine) Snapshot() Snapshot {
 type Saved struct {
 	Job    Job                  // its exported fields, but for Stages and Duty
 	Splits map[int][]plan.Split // by node of a source
+	Bytes  map[int][]int64      // what was written to each exchange, by partition; of a job that has ended, in all
 	Stages []SavedStage
 	// Of a job that has ended:
 	Counters map[string]int64
@@ -37,17 +38,16 @@ type SavedStage struct {
 	Stage Stage           // its exported fields
 	Len   int             // number of tasks
 	Tasks iter.Seq[*Task] // all of them in order; none of a job that has ended
-	Bytes []int64         // what was written to the root's exchange, by partition; of a job that has ended, in all
 }
 
 // Save takes a job apart. What it returns must not be changed.
 func (j *Job) Save() Saved {
-	s := Saved{Job: *j, Splits: j.splits}
-	s.Job.Stages, s.Job.Duty, s.Job.splits, s.Job.readers, s.Job.summary = nil, NoDuty, nil, nil, nil
+	s := Saved{Job: *j, Splits: j.splits, Bytes: j.Facts().Bytes}
+	s.Job.Stages, s.Job.Duty, s.Job.splits, s.Job.exchanges, s.Job.summary = nil, NoDuty, nil, nil, nil
 	for _, stage := range j.Stages {
 		bare := *stage
-		bare.tasks, bare.bytes = tree{}, nil
-		s.Stages = append(s.Stages, SavedStage{Stage: bare, Len: stage.Len(), Tasks: stage.Tasks(), Bytes: stage.bytes})
+		bare.tasks = tree{}
+		s.Stages = append(s.Stages, SavedStage{Stage: bare, Len: stage.Len(), Tasks: stage.Tasks()})
 	}
 	if j.summary != nil {
 		s.Counters, s.Outputs = j.summary.counters, j.summary.outputs
@@ -62,7 +62,6 @@ func Load(s Saved) (*Job, error) {
 		return nil, fmt.Errorf("job %s has no graph", j.ID)
 	}
 	j.splits = s.Splits
-	var stages []plan.Stage
 	for i, saved := range s.Stages {
 		if saved.Stage.ID != i {
 			return nil, fmt.Errorf("job %s: stage %d stands at %d", j.ID, saved.Stage.ID, i)
@@ -72,9 +71,12 @@ func Load(s Saved) (*Job, error) {
 			return nil, fmt.Errorf("job %s: stage %d %w", j.ID, i, err)
 		}
 		j.Stages = append(j.Stages, stage)
-		stages = append(stages, stage.Stage)
 	}
-	j.readers = readersOf(stages)
+	j.exchanges = exchangesOf(j.Graph, j.Stages)
+	for i := range j.exchanges {
+		x := &j.exchanges[i]
+		x.bytes = s.Bytes[x.node]
+	}
 	if j.Status.Ended() {
 		j.summary = &summary{counters: s.Counters, outputs: s.Outputs}
 	}
@@ -84,7 +86,14 @@ func Load(s Saved) (*Job, error) {
 
 func (j *Job) load(s SavedStage) (*Stage, error) {
 	stage := s.Stage
-	stage.bytes = s.Bytes
+	for _, node := range append(slices.Concat(stage.Nodes, stage.Outputs, stage.Sides), stage.Root) {
+		if node >= len(j.Graph.Nodes) {
+			return nil, fmt.Errorf("has operator %d, the graph has %d", node, len(j.Graph.Nodes))
+		}
+	}
+	if len(stage.OutputPartitions) != len(stage.Outputs) {
+		return nil, fmt.Errorf("has %d outputs and %d numbers of partitions", len(stage.Outputs), len(stage.OutputPartitions))
+	}
 	if j.Status.Ended() {
 		stage.tasks = tree{len: s.Len}
 		return &stage, nil

@@ -24,10 +24,6 @@ type Stage struct {
 	Finished time.Time // when its last task was committed; zero while it is not complete
 
 	tasks tree // without its nodes once the job has ended
-	// bytes is what the parents wrote to the root's exchange, by partition; empty before the first commit. A task counts
-	// once: what a second winner writes after a loss is the same but for compression, and a plan must not depend on it.
-	// Once the job has ended it is the sum alone.
-	bytes []int64
 }
 
 // Len returns the number of tasks, zero while the stage is not planned.

@@ -75,11 +75,12 @@ func (c Submit) job() (*Job, error) {
 	}
 	j := &Job{
 		ID: c.ID, Graph: c.Graph, Settings: settings, Plugin: c.Plugin, Args: c.Args, User: c.User, Submitted: c.At,
-		splits: c.Splits, readers: readersOf(stages),
+		splits: c.Splits,
 	}
 	for _, s := range stages {
-		j.Stages = append(j.Stages, &Stage{Stage: s, InputBytes: inputBytes(c.Splits[s.Root])})
+		j.Stages = append(j.Stages, &Stage{Stage: s, InputBytes: inputBytes(&s, c.Splits[s.Root])})
 	}
+	j.exchanges = exchangesOf(c.Graph, j.Stages)
 	j.Duty = j.duty()
 	return j, nil
 }
@@ -108,8 +109,11 @@ func (c Submit) validate() (Settings, error) {
 	return c.Settings.withDefaults()
 }
 
-// inputBytes is the size of the files' ranges.
-func inputBytes(splits []plan.Split) (n int64) {
+// inputBytes is the size of the files' ranges that a stage reads of a source.
+func inputBytes(s *plan.Stage, splits []plan.Split) (n int64) {
+	if s.Thin {
+		splits = plan.Sampled(splits)
+	}
 	for i := range splits {
 		for _, f := range splits[i].Files {
 			n += f.Length

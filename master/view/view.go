@@ -20,9 +20,13 @@ type Attempt struct {
 // Job describes a job as it stands at a moment.
 func Job(j *state.Job, running []Attempt, now time.Time) report.Job {
 	out := report.Job{ID: j.ID, Name: j.Name(), State: report.State(j.Status.String()), Seconds: between(j.Submitted, j.Finished, now)}
+	input := make(map[int]int64) // by source, which several stages may read
 	for _, s := range j.Stages {
-		out.InputBytes += s.InputBytes
+		input[s.Root] = max(input[s.Root], s.InputBytes)
 		out.Stages = append(out.Stages, stage(j, s, running, now))
+	}
+	for _, bytes := range input {
+		out.InputBytes += bytes
 	}
 	if j.Status == state.Succeeded {
 		out.Counters = j.Counters()

@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"go.uber.org/goleak"
 
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/shuffle"
 )
@@ -127,7 +128,11 @@ func (b *bench) run(fn func(c *coro.Coroutine) error) {
 }
 
 func (b *bench) write(c *coro.Coroutine, s *shuffle.Store, attempt string, all []string, parts []uint32) error {
-	w, err := s.NewWriter(c, attempt)
+	share, err := budget.NewPool(1<<30, 1).Join(c)
+	if err != nil {
+		return err
+	}
+	w, err := s.NewWriter(c, share, attempt)
 	if err != nil {
 		return err
 	}

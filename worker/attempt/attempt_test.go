@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fletch/engine"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
@@ -32,10 +33,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bench runs the attempts of one job by hand, under the checked allocator.
 type bench struct {
-	t    *testing.T
-	job  *attempt.Job
-	dir  string // holds the outputs
-	temp string // holds the shuffle files
+	t     *testing.T
+	graph *plan.Graph
+	job   *attempt.Job
+	dir   string // holds the outputs
+	temp  string // holds the shuffle files
 }
 
 func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
@@ -44,7 +46,7 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, temp: t.TempDir()}
+	b := &bench{t: t, graph: graph, temp: t.TempDir()}
 	stages, err := plan.Stages(graph)
 	if err == nil {
 		stages, err = plan.Partitions(graph, stages, plan.Facts{Partitions: partitions})
@@ -59,7 +61,7 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 	checked := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	b.job = &attempt.Job{
 		Program: job.Program(), Stages: stages, Shuffle: store, Memory: checked, Outputs: map[int]storage.Output{},
-		TableBytes: 1 << 20, MaxLineBytes: 1 << 20,
+		Pool: budget.NewPool(16<<20, 1), TempDir: b.temp, MaxLineBytes: 1 << 20,
 	}
 	for _, n := range graph.Nodes {
 		if n.Kind != plan.Sink {
@@ -83,6 +85,9 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 		if n := checked.CurrentAlloc(); n != 0 {
 			t.Errorf("%d bytes are not released", n)
 		}
+		if n := b.job.Pool.Used(); n != 0 {
+			t.Errorf("%d bytes are not given back", n)
+		}
 	})
 	return b
 }
@@ -97,9 +102,11 @@ func (b *bench) run(name string, task plan.Task, producers ...string) (result pl
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
 	g.Go(func() error { return s.Run(ctx) })
-	var from []shuffle.Producer
-	for _, p := range producers {
-		from = append(from, shuffle.Producer{Attempt: p})
+	from := map[int][]shuffle.Producer{}
+	for _, x := range b.job.Stages[task.Stage].Reads(b.graph) {
+		for _, p := range producers {
+			from[x] = append(from[x], shuffle.Producer{Attempt: p})
+		}
 	}
 	calls := 0
 	c := s.Spawn(coro.Spec{Name: name}, func(c *coro.Coroutine) error {

@@ -33,10 +33,10 @@ type ended struct {
 	err    error
 }
 
-// producers are the attempts that the tasks of a stage read.
+// producers are the attempts that the tasks of a stage read, by exchange.
 type producers struct {
 	version uint64
-	list    []shuffle.Producer
+	of      map[int][]shuffle.Producer
 }
 
 // setProducers takes the list of a stage. The one before it is out of date: outputs on it may be lost.
@@ -52,7 +52,21 @@ func (j *job) setProducers(m *api.Producers) error {
 		}
 		list[i] = shuffle.Producer{Attempt: name, Worker: m.GetWorkers()[holder]}
 	}
-	j.producers[int(m.GetStage())] = producers{m.GetVersion(), list}
+	of, total := map[int][]shuffle.Producer{}, 0
+	for _, x := range m.GetExchanges() {
+		if total += len(x.GetAttempts()); total > api.MaxProducers {
+			return fmt.Errorf("stage %d reads more than %d outputs", m.GetStage(), api.MaxProducers)
+		}
+		wrote := make([]shuffle.Producer, len(x.GetAttempts()))
+		for i, at := range x.GetAttempts() {
+			if int(at) >= len(list) {
+				return fmt.Errorf("exchange %d is written by producer %d of %d", x.GetExchange(), at, len(list))
+			}
+			wrote[i] = list[at]
+		}
+		of[int(x.GetExchange())] = wrote
+	}
+	j.producers[int(m.GetStage())] = producers{m.GetVersion(), of}
 	return nil
 }
 
@@ -71,12 +85,10 @@ func (x *executor) start(m *api.StartAttempt) error {
 	ctx, cancel := context.WithCancelCause(x.serving)
 	r.cancel = cancel
 	j.running[name] = r
-	spec := attempt.Spec{Name: name, Task: *task, Producers: j.producers[task.Stage].list, Log: slog.New(&logHandler{log: r.log}), Progress: &r.progress}
-	attempts := j.attempts
-	attempts.TableBytes = x.limits.tableBytes(j.slots)
+	spec := attempt.Spec{Name: name, Task: *task, Producers: j.producers[task.Stage].of, Log: slog.New(&logHandler{log: r.log}), Progress: &r.progress}
 	e := ended{name: name}
 	r.coroutine = j.scheduler.Spawn(coro.Spec{Name: name, Job: j.id, Stage: task.Stage}, func(c *coro.Coroutine) error {
-		attempts.Run(ctx, c, spec, func(result plan.Result, err error) { e.result, e.err = result, err })
+		j.attempts.Run(ctx, c, spec, func(result plan.Result, err error) { e.result, e.err = result, err })
 		return nil
 	})
 	// It ends with the coroutine; that of a function that never returns is left behind with it.
@@ -151,7 +163,8 @@ func (j *job) explain(err error) error {
 	return err
 }
 
-// report tells the agent of attempts that have come further since the last report.
+// report tells the agent of attempts that have come further since the last report, and of those that wait for memory of
+// others, as who holds it has to come further.
 func (x *executor) report() {
 	if x.job == nil {
 		return
@@ -159,7 +172,7 @@ func (x *executor) report() {
 	report := &api.ProgressReport{}
 	for _, r := range x.job.running {
 		rows, bytes, steps := r.progress.Rows.Load(), r.progress.Bytes.Load(), r.progress.Steps.Load()
-		if rows != r.told.Rows || bytes != r.told.Bytes || steps != r.steps {
+		if rows != r.told.Rows || bytes != r.told.Bytes || steps != r.steps || r.progress.Waits.Load() {
 			report.Attempts = append(report.Attempts, &api.AttemptProgress{Attempt: r.name, Rows: rows, Bytes: bytes})
 		}
 	}

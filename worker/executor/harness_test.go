@@ -384,12 +384,15 @@ func (a *agent) succeeded(n int) (results []*plan.Result) {
 	return results
 }
 
-// producers says that the attempts have written, on this worker, what a stage reads.
-func (a *agent) producers(stage int, version uint64, attempts []string) {
+// producers says that the attempts have written, on this worker, what a stage reads of its root.
+func (a *agent) producers(stage *plan.Stage, version uint64, attempts []string) {
 	a.t.Helper()
-	a.send(&api.AgentMessage{Message: &api.AgentMessage_Producers{Producers: &api.Producers{
-		Stage: int32(stage), Version: version, Workers: []string{""}, Attempts: attempts, Holders: make([]uint32, len(attempts)),
-	}}})
+	m := &api.Producers{Stage: int32(stage.ID), Version: version, Workers: []string{""}, Attempts: attempts, Holders: make([]uint32, len(attempts))}
+	m.Exchanges = []*api.ExchangeProducers{{Exchange: int32(stage.Root)}}
+	for i := range attempts {
+		m.Exchanges[0].Attempts = append(m.Exchanges[0].Attempts, uint32(i))
+	}
+	a.send(&api.AgentMessage{Message: &api.AgentMessage_Producers{Producers: m}})
 }
 
 // content returns the files of an output, by name, without the manifest.

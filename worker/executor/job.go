@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/plan"
 	"fletch/fault"
@@ -20,7 +21,7 @@ import (
 // job is the one job of the executor: what its attempts share, and those that run.
 type job struct {
 	*description
-	attempts  attempt.Job // without TableBytes, which each attempt gets when it starts
+	attempts  *attempt.Job
 	fetch     *transfer.Client
 	scheduler *coro.Scheduler
 	stop      context.CancelFunc // of the scheduler
@@ -45,7 +46,7 @@ func (x *executor) open(d *description, l limits) (*job, error) {
 	}
 	fetch := transfer.NewClient(d.id)
 	store, err := shuffle.NewStore(shuffle.Config{
-		Dir: d.dir, MemoryBytes: l.shuffleBytes(), BufferBytes: l.bufferBytes(d.slots),
+		Dir: d.dir, MemoryBytes: l.shuffleBytes(), AheadBytes: l.aheadBytes(),
 		Durable: true, Place: x.place, Find: x.find, Fetch: fetch,
 	})
 	if err != nil {
@@ -54,9 +55,9 @@ func (x *executor) open(d *description, l limits) (*job, error) {
 	return &job{
 		description: d, fetch: fetch, scheduler: scheduler, stopped: make(chan error, 1),
 		producers: map[int]producers{}, running: map[string]*running{},
-		attempts: attempt.Job{
+		attempts: &attempt.Job{
 			Program: code.Program(), Stages: d.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),
-			MaxLineBytes: d.maxLineBytes,
+			Pool: budget.NewPool(l.poolBytes(), d.slots), TempDir: d.dir, MaxLineBytes: d.maxLineBytes,
 		},
 	}, nil
 }

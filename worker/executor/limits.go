@@ -1,26 +1,37 @@
 package executor
 
-import "runtime/debug"
+import (
+	"fletch/internal/machine"
+	"fletch/worker/attempt"
+)
 
-// limits is what the executor may use of the machine.
+// limits is what the executor may use of the machine. The agent changes it as executors come and go.
 type limits struct{ memoryBytes int64 }
 
-// leastMemory keeps a mistaken limit from making the garbage collector run without end.
-const leastMemory = 32 << 20
+// leastHeap keeps the garbage collector from running without end where many executors share little. It grants nothing:
+// attempts have what the agent said.
+const leastHeap = 32 << 20
 
-// set changes the limit; it counts for the heap at once and for the tables of attempts that start from now on.
+// set changes the limit. It counts for the collector at once.
 func (l *limits) set(memoryBytes int64) {
-	l.memoryBytes = max(memoryBytes, leastMemory)
-	debug.SetMemoryLimit(l.memoryBytes)
+	l.memoryBytes = memoryBytes
+	machine.LimitHeap(max(memoryBytes, leastHeap))
 }
 
-// tableBytes is how large one table may grow where so many attempts run at a time.
-func (l *limits) tableBytes(slots int) int64 { return l.memoryBytes / int64(4*slots) }
+// aheadShare is the part of the memory for blocks that is for those of other workers, on their way to who reads them.
+const aheadShare = 4
 
-// shuffleBytes is how much of the memory holds blocks until their attempt is committed.
-func (l *limits) shuffleBytes() int64 { return min(l.memoryBytes/4, 128<<20) }
+// aheadBytes is how much of the memory is for blocks of other workers.
+func (l *limits) aheadBytes() int64 { return attempt.BlockBytes(l.memoryBytes) / aheadShare }
 
-// bufferBytes is the memory in which an attempt collects rows for the shuffle; see shuffle.Config.
-func (l *limits) bufferBytes(slots int) int64 {
-	return min(max(l.memoryBytes/int64(8*slots), 256<<10), 8<<20)
+// shuffleBytes is how much of the memory holds blocks until their attempt is committed: then they are the agent's.
+func (l *limits) shuffleBytes() int64 { return attempt.BlockBytes(l.memoryBytes) - l.aheadBytes() }
+
+// poolBytes is how much of the memory attempts share.
+func (l *limits) poolBytes() int64 { return attempt.PoolBytes(l.memoryBytes) }
+
+// limit makes the executor's limits those of the job.
+func (j *job) limit(l limits) {
+	j.attempts.Pool.SetLimit(l.poolBytes())
+	j.attempts.Shuffle.SetMemory(l.shuffleBytes(), l.aheadBytes())
 }

@@ -51,6 +51,7 @@ func (x *executor) begin(l loaded) {
 	x.loading = false
 	if l.err == nil {
 		x.job, x.ticks = l.job, time.Tick(reportEvery)
+		l.job.limit(x.limits) // which may have changed while it was loaded
 		l.job.serve()
 	}
 	x.out.add(&api.ExecutorMessage{Message: &api.ExecutorMessage_Loaded{Loaded: &api.Loaded{Error: api.ErrorOf(l.err)}}})
@@ -87,7 +88,7 @@ func descriptionOf(m *api.Load) (*description, error) {
 func checkStages(g *plan.Graph, stages []plan.Stage) error {
 	for i := range stages {
 		s := &stages[i]
-		for _, node := range append(slices.Concat(s.Nodes, s.Outputs), s.Root) {
+		for _, node := range append(slices.Concat(s.Nodes, s.Outputs, s.Sides), s.Root) {
 			if node >= len(g.Nodes) {
 				return fmt.Errorf("stage %d has operator %d, the graph has %d", i, node, len(g.Nodes))
 			}
@@ -95,7 +96,7 @@ func checkStages(g *plan.Graph, stages []plan.Stage) error {
 		if s.ID != i {
 			return fmt.Errorf("stage %d stands at position %d", s.ID, i)
 		}
-		if k := g.Nodes[s.Root].Kind; k != plan.Source && k != plan.Exchange {
+		if k := g.Nodes[s.Root].Kind; k != plan.Source && k != plan.Exchange && k != plan.Meet {
 			return fmt.Errorf("stage %d begins with %v", i, &g.Nodes[s.Root])
 		}
 	}

@@ -73,7 +73,7 @@ func TestPlugin(t *testing.T) {
 	}
 	maps := a.startSplits(w)
 	a.succeeded(len(maps))
-	a.producers(1, 1, maps)
+	a.producers(&w.stages[1], 1, maps)
 	a.reduce(w, 1)
 	compare(t, content(t, output), embedded(t, input))
 	a.start("again", plan.Task{Split: &w.splits[0]}, 0)

@@ -59,10 +59,6 @@ const maxStackBytes = 128 << 20
 // Serve runs the attempts that the agent orders until its connection or ctx ends. It returns nil then, or what did not
 // unwind in time and is left behind. It takes over the two connections.
 func Serve(ctx context.Context, config Config) (err error) {
-	// As local.Main has it: most of the heap are tables and blocks without pointers.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 	debug.SetMaxStack(maxStackBytes)
 	conn, err := dial(config.Agent)
 	if err != nil {
@@ -155,6 +151,9 @@ func (x *executor) obey(m *api.AgentMessage) error {
 		return x.load(m.Load)
 	case *api.AgentMessage_Limits:
 		x.limits.set(m.Limits.GetMemoryBytes())
+		if x.job != nil {
+			x.job.limit(x.limits)
+		}
 		return nil
 	}
 	if x.job == nil {

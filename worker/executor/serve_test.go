@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -110,7 +111,7 @@ func TestTwoStages(t *testing.T) {
 			if !slices.Equal(a.asked, maps) {
 				t.Errorf("memory was asked for %v, want %v", a.asked, maps)
 			}
-			a.producers(1, 1, maps)
+			a.producers(&w.stages[1], 1, maps)
 			a.reduce(w, 1)
 			if err := a.leave(); err != nil {
 				t.Error(err)
@@ -147,7 +148,7 @@ func TestAnotherExecutor(t *testing.T) {
 	if err := second.load(w.message()); err != nil {
 		t.Fatal(err)
 	}
-	second.producers(1, 7, maps)
+	second.producers(&w.stages[1], 7, maps)
 	second.reduce(w, 7)
 	if err := second.leave(); err != nil {
 		t.Error(err)
@@ -163,7 +164,7 @@ func TestLost(t *testing.T) {
 	if err := a.load(w.message()); err != nil {
 		t.Fatal(err)
 	}
-	a.producers(1, 1, []string{"nobody"})
+	a.producers(&w.stages[1], 1, []string{"nobody"})
 	a.start("reduce", plan.Task{Stage: 1, Lo: 0, Hi: 3}, 1)
 	e := a.ends(1)[0].Error
 	if fault.Class(e.GetClass()) != fault.FetchFailed || !slices.Equal(e.GetLost(), []string{"nobody"}) {
@@ -462,23 +463,34 @@ func TestBadOrders(t *testing.T) {
 func TestProducers(t *testing.T) {
 	j := &job{producers: map[int]producers{}}
 	for _, m := range []*api.Producers{
-		{Stage: 1, Version: 1, Workers: []string{"w:1"}, Attempts: []string{"a", "b"}, Holders: []uint32{0, 0}},
-		{Stage: 1, Version: 2, Workers: []string{"", "w:2"}, Attempts: []string{"a", "b", "c"}, Holders: []uint32{1, 0, 1}},
+		{
+			Stage: 1, Version: 1, Workers: []string{"w:1"}, Attempts: []string{"a", "b"}, Holders: []uint32{0, 0},
+			Exchanges: []*api.ExchangeProducers{{Exchange: 3, Attempts: []uint32{0}}},
+		},
+		{
+			Stage: 1, Version: 2, Workers: []string{"", "w:2"}, Attempts: []string{"a", "b", "c"}, Holders: []uint32{1, 0, 1},
+			Exchanges: []*api.ExchangeProducers{{Exchange: 4, Attempts: []uint32{0, 1, 2}}, {Exchange: 7, Attempts: []uint32{1}}},
+		},
 	} {
 		if err := j.setProducers(m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := []shuffle.Producer{{Attempt: "a", Worker: "w:2"}, {Attempt: "b"}, {Attempt: "c", Worker: "w:2"}}
-	if have := j.producers[1]; have.version != 2 || !slices.Equal(have.list, want) {
+	want := map[int][]shuffle.Producer{4: {{Attempt: "a", Worker: "w:2"}, {Attempt: "b"}, {Attempt: "c", Worker: "w:2"}}, 7: {{Attempt: "b"}}}
+	if have := j.producers[1]; have.version != 2 || !reflect.DeepEqual(have.of, want) {
 		t.Errorf("the producers are %+v, want version 2 of %+v", have, want)
 	}
 	for _, m := range []*api.Producers{
 		{Attempts: []string{"a"}, Holders: []uint32{0}},
 		{Attempts: []string{"a"}, Workers: []string{""}},
+		{Exchanges: []*api.ExchangeProducers{{Attempts: []uint32{0}}}},
+		{
+			Attempts: []string{"a"}, Workers: []string{""}, Holders: []uint32{0},
+			Exchanges: slices.Repeat([]*api.ExchangeProducers{{Attempts: make([]uint32, api.MaxProducers/2+1)}}, 2),
+		},
 	} {
 		if err := j.setProducers(m); err == nil {
-			t.Errorf("the list %v is taken", m)
+			t.Errorf("the list %.200v is taken", m)
 		}
 	}
 }
@@ -515,9 +527,6 @@ func TestLimits(t *testing.T) {
 	a.succeeded(len(w.splits))
 	if have := debug.SetMemoryLimit(-1); have != 200<<20 {
 		t.Errorf("the limit is %d", have)
-	}
-	if l := (limits{memoryBytes: 200 << 20}); l.tableBytes(8) != 200<<20/32 || l.bufferBytes(8) != 200<<20/64 {
-		t.Errorf("a table has %d bytes, a buffer %d", l.tableBytes(8), l.bufferBytes(8))
 	}
 	if err := a.leave(); err != nil {
 		t.Error(err)

@@ -1,0 +1,176 @@
+package exec
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch"
+)
+
+// groupStore keeps the records of one key to read them several times: a few as they are, more of them as batches, and what
+// the share refuses as a spilled run.
+type groupStore[T any] struct {
+	task    *Task
+	codec   *batch.Codec[T]
+	small   bool           // its owner ends it before it holds much: it never spills
+	out     *encoder[T]    // of its rows, none have become a batch while batches and writer are nil
+	batches []arrow.Record // in memory
+	bytes   int64          // of batches, taken from the share
+	writer  SpillWriter    // nil while memory suffices
+	run     Run            // what writer wrote, after end
+	decoder *batch.Decoder[T]
+	vector  []T
+}
+
+func newGroupStore[T any](t *Task, node int, codec *batch.Codec[T]) *groupStore[T] {
+	g := &groupStore[T]{task: t, codec: codec, decoder: codec.NewDecoder()}
+	g.out = newEncoder(t, node, portFunc(func(rec arrow.Record, _ []uint32) error { return g.keep(rec) }), codec)
+	g.out.inner, g.out.limit = true, spillBytes
+	return g
+}
+
+// add adds a record; it leaves the rows by what goes wrong.
+func (g *groupStore[T]) add(rec T) { g.out.add(rec) }
+
+// keep keeps a batch of records.
+func (g *groupStore[T]) keep(rec arrow.Record) error {
+	if g.writer != nil {
+		return g.writer.Write(rec)
+	}
+	n := batch.SizeOf(rec)
+	granted := g.task.Share.Take(n)
+	if !granted && g.small {
+		g.task.Share.Must(n)
+		granted = true
+	}
+	if granted {
+		rec.Retain()
+		g.batches = append(g.batches, rec)
+		g.bytes += n
+		return nil
+	}
+	w, err := g.task.Spill.Create(g.codec.Schema())
+	if err != nil {
+		return err
+	}
+	g.writer = w
+	for _, held := range g.batches {
+		if err := w.Write(held); err != nil {
+			return err
+		}
+	}
+	g.let()
+	return w.Write(rec)
+}
+
+// end follows the last record.
+func (g *groupStore[T]) end() (err error) {
+	if len(g.batches) == 0 && g.writer == nil && g.out.builder.Len() == 0 {
+		return nil
+	}
+	if err := g.out.finish(); err != nil {
+		return err
+	}
+	if g.writer != nil {
+		g.run, err = g.writer.Close()
+	}
+	return err
+}
+
+// spilled tells, after end, whether reading takes the disk.
+func (g *groupStore[T]) spilled() bool { return g.run != nil }
+
+// empty tells whether no record was added.
+func (g *groupStore[T]) empty() bool {
+	return len(g.out.rows) == 0 && g.out.builder.Len() == 0 && len(g.batches) == 0 && g.writer == nil
+}
+
+// each calls f with each record, until it returns false. What it gets is valid during the call.
+func (g *groupStore[T]) each(f func(*T) bool) error {
+	for i := range g.out.rows { // none but where they are all
+		if !f(&g.out.rows[i]) {
+			return nil
+		}
+	}
+	for _, rec := range g.batches {
+		if wanted, err := g.decode(rec, f); err != nil || !wanted {
+			return err
+		}
+	}
+	if g.run == nil {
+		return nil
+	}
+	return g.read(f)
+}
+
+// read is each for what was spilled.
+func (g *groupStore[T]) read(f func(*T) bool) (err error) {
+	g.task.Share.Must(g.run.ReadBytes())
+	defer g.task.Share.Give(g.run.ReadBytes())
+	src, err := g.run.Open()
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	for left := g.run.Rows(); ; {
+		rec, err := src.Next()
+		if err == io.EOF { //nolint:errorlint // one that is wrapped is no end of the run but damage
+			if left != 0 {
+				return fmt.Errorf("read a spilled group: it ends %d rows early", left)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		left -= rec.NumRows()
+		wanted, err := g.decode(rec, f)
+		rec.Release()
+		if err != nil || !wanted {
+			return err
+		}
+	}
+}
+
+// decode calls f with each row of a batch.
+func (g *groupStore[T]) decode(rec arrow.Record, f func(*T) bool) (wanted bool, err error) {
+	if err := g.decoder.Reset(rec); err != nil {
+		return false, err
+	}
+	if g.vector == nil {
+		g.vector = make([]T, vectorRows)
+	}
+	for from := 0; from < g.decoder.Len(); from += len(g.vector) {
+		rows := g.vector[:min(len(g.vector), g.decoder.Len()-from)]
+		g.decoder.Read(rows, from)
+		for i := range rows {
+			if !f(&rows[i]) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// let lets go of the batches in memory.
+func (g *groupStore[T]) let() {
+	for _, rec := range g.batches {
+		rec.Release()
+	}
+	g.batches = g.batches[:0]
+	g.task.Share.Give(g.bytes)
+	g.bytes = 0
+}
+
+// clear drops all records.
+func (g *groupStore[T]) clear() {
+	g.let()
+	g.out.rows = g.out.rows[:0]
+	g.out.builder.Release()
+	if g.run != nil {
+		g.run.Drop() //nolint:errcheck // its bytes go with the attempt at the latest
+	}
+	g.writer, g.run = nil, nil
+}

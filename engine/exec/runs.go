@@ -1,0 +1,316 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch"
+	"fletch/engine/budget"
+)
+
+const (
+	// spillBytes is the size of the batches of a run: small, as a merge holds some of each run.
+	spillBytes = 128 << 10
+	// cursorBytes is about how much the rows take that a cursor decodes at a time.
+	cursorBytes = 16 << 10
+)
+
+// runs are the sorted runs that an operator has spilled, in the order in which their records came: of records with equal
+// keys, those of an earlier run come first.
+type runs[T any] struct {
+	task  *Task
+	node  int // the operator
+	codec *batch.Codec[T]
+	key   OrderKey[T]
+	// fold adds rec to a record of an equal key that came before it; it is nil where such records stay apart.
+	fold func(into, rec *T)
+
+	all    []Run
+	out    *encoder[T] // of all that is spilled
+	writer SpillWriter // that out writes to
+}
+
+// spill writes the records that are added within records, in sorted order, as a run behind the others.
+func (r *runs[T]) spill(records func(add func(T))) error {
+	run, err := r.write(records)
+	if err == nil {
+		r.all = append(r.all, run)
+	}
+	return err
+}
+
+func (r *runs[T]) write(records func(add func(T))) (Run, error) {
+	if r.out == nil {
+		r.out = newEncoder(r.task, r.node, portFunc(func(rec arrow.Record, _ []uint32) error { return r.writer.Write(rec) }), r.codec)
+		r.out.inner, r.out.limit = true, spillBytes
+	}
+	w, err := r.task.Spill.Create(r.codec.Schema())
+	if err != nil {
+		return nil, err
+	}
+	r.writer = w
+	r.task.Share.Must(spillBytes)
+	defer r.task.Share.Give(spillBytes)
+	records(r.out.add)
+	if err := r.out.finish(); err != nil {
+		return nil, err
+	}
+	return w.Close()
+}
+
+// open opens all runs for reading, in their order. Where the share does not grant what that takes at a time, it returns
+// false, and nothing is open.
+func (r *runs[T]) open() ([]cursor[T], bool, error) {
+	if need := int64(len(r.all)) * r.cost(); !r.task.Share.Take(need) {
+		return nil, false, nil
+	}
+	open, err := r.openSome(r.all)
+	return open, err == nil, err
+}
+
+// openFew is open for a caller who has given back all that he can do without: where not all runs can be read at a time, it
+// first merges some of them. It waits for the part of the memory that the share is sure of and needs it for two runs. The
+// cost of so many of them has been taken already.
+func (r *runs[T]) openFew(taken int) ([]cursor[T], error) {
+	for ; ; taken = 0 {
+		granted, err := r.take(taken)
+		if err != nil {
+			return nil, err
+		}
+		if granted == len(r.all) {
+			return r.openSome(r.all)
+		}
+		if err := r.mergeSome(granted); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// cost is the memory that reading one run takes, the largest of them.
+func (r *runs[T]) cost() (bytes int64) {
+	var rec T
+	for _, run := range r.all {
+		bytes = max(bytes, run.ReadBytes())
+	}
+	return bytes + int64(cursorRows[T]())*int64(unsafe.Sizeof(rec))
+}
+
+// take takes the cost of as many runs as the share grants, but of two if there are as many, and returns their number, with
+// those whose cost is taken.
+func (r *runs[T]) take(taken int) (granted int, err error) {
+	cost := r.cost()
+	granted = min(len(r.all), 2)
+	if err := r.task.await(int64(granted-taken) * cost); err != nil {
+		r.task.Share.Give(int64(taken) * cost)
+		return 0, err
+	}
+	for granted < len(r.all) && r.task.Share.Take(cost) {
+		granted++
+	}
+	return granted, nil
+}
+
+// mergeSome makes one run of several neighbours, as the order of equal keys is that of their runs. It takes no more of them
+// than leaves as many as can be read at a time, and of the places in question the one with the fewest bytes. The cost of
+// that many runs has been taken.
+func (r *runs[T]) mergeSome(atATime int) error {
+	n := min(atATime, len(r.all)-atATime+1)
+	r.task.Share.Give(int64(atATime-n) * r.cost())
+	first, least := 0, int64(-1)
+	for i := range len(r.all) - n + 1 {
+		bytes := int64(0)
+		for _, run := range r.all[i : i+n] {
+			bytes += run.Bytes()
+		}
+		if least < 0 || bytes < least {
+			first, least = i, bytes
+		}
+	}
+	some := r.all[first : first+n]
+	open, err := r.openSome(some)
+	if err != nil {
+		return err
+	}
+	defer closeAll(open)
+	merged, err := r.write(func(add func(T)) {
+		r.task.check(mergeFolded(r.task, open, r.fold, func(rec *T, _ []byte) bool { add(*rec); return true }))
+	})
+	if err != nil {
+		closeAll(open) // where the merge has not begun
+		return err
+	}
+	for _, run := range some {
+		if err := run.Drop(); err != nil {
+			return err
+		}
+	}
+	r.all = append(append(r.all[:first:first], merged), r.all[first+n:]...)
+	return nil
+}
+
+// drop gives up the runs.
+func (r *runs[T]) drop() error {
+	var errs []error
+	for _, run := range r.all {
+		errs = append(errs, run.Drop())
+	}
+	r.all = nil
+	return errors.Join(errs...)
+}
+
+// mergeFolded is merge with records of equal keys made one by fold; where that is nil, each is fed by itself.
+func mergeFolded[T any](t *Task, open []cursor[T], fold func(into, rec *T), f func(rec *T, key []byte) bool) error {
+	if fold == nil {
+		return merge(t, open, func(rec *T, key []byte, _ int) bool { return f(rec, key) })
+	}
+	var folded T
+	var of []byte // the key of folded
+	begun, more := false, true
+	err := merge(t, open, func(rec *T, key []byte, _ int) bool {
+		if begun && string(of) == string(key) {
+			fold(&folded, rec)
+			return true
+		}
+		if begun {
+			more = f(&folded, of)
+		}
+		begun, folded, of = true, *rec, append(of[:0], key...)
+		return more
+	})
+	if err == nil && begun && more {
+		f(&folded, of)
+	}
+	return err
+}
+
+// closeAll closes cursors.
+func closeAll[T any](open []cursor[T]) {
+	for _, c := range open {
+		c.close()
+	}
+}
+
+// openSome opens runs whose cost has been taken; their cursors give it back.
+func (r *runs[T]) openSome(some []Run) ([]cursor[T], error) {
+	cost := r.cost()
+	open := make([]cursor[T], 0, len(some))
+	for _, run := range some {
+		src, err := run.Open()
+		if err != nil {
+			closeAll(open)
+			r.task.Share.Give(int64(len(some)-len(open)) * cost)
+			return nil, err
+		}
+		open = append(open, &runCursor[T]{task: r.task, encode: r.key, src: src, taken: cost, left: run.Rows(), decoder: r.codec.NewDecoder()})
+	}
+	return open, nil
+}
+
+// runCursor is the cursor over a spilled run. It decodes a few rows at a time.
+type runCursor[T any] struct {
+	task    *Task
+	encode  OrderKey[T]
+	src     Source // nil once it is closed
+	taken   int64  // from the share
+	left    int64  // rows of the run that have not been read from src
+	decoder *batch.Decoder[T]
+	batch   arrow.Record // that is decoded
+	from    int          // the row of batch behind those in rows
+	rows    []T
+	at      int    // within rows
+	buf     []byte // the key of rows[at]
+}
+
+// cursorRows is how many rows a cursor decodes at a time.
+func cursorRows[T any]() int {
+	var rec T
+	return min(vectorRows, max(cursorBytes/max(int(unsafe.Sizeof(rec)), 1), 1))
+}
+
+func (c *runCursor[T]) next() (bool, error) {
+	if c.at++; c.at >= len(c.rows) {
+		if more, err := c.decode(); err != nil || !more {
+			return false, err
+		}
+	}
+	c.buf = c.encode(c.buf[:0], &c.rows[c.at])
+	return true, nil
+}
+
+// decode fills rows with the next ones of the run.
+func (c *runCursor[T]) decode() (bool, error) {
+	for c.from == c.decoder.Len() {
+		if more, err := c.nextBatch(); err != nil || !more {
+			return false, err
+		}
+	}
+	if c.rows == nil {
+		c.rows = make([]T, cursorRows[T]())
+	}
+	c.rows = c.rows[:min(cap(c.rows), c.decoder.Len()-c.from)]
+	c.decoder.Read(c.rows, c.from)
+	c.from += len(c.rows)
+	c.at = 0
+	return true, nil
+}
+
+func (c *runCursor[T]) nextBatch() (bool, error) {
+	if c.src == nil {
+		return false, nil
+	}
+	c.release()
+	rec, err := c.src.Next()
+	if err == io.EOF { //nolint:errorlint // one that is wrapped is no end of the run but damage
+		if c.left != 0 {
+			return false, fmt.Errorf("read a spilled run: it ends %d rows early", c.left)
+		}
+		c.close()
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.batch, c.from = rec, 0
+	c.left -= rec.NumRows()
+	return true, c.decoder.Reset(rec)
+}
+
+func (c *runCursor[T]) release() {
+	if c.batch != nil {
+		c.batch.Release()
+		c.batch = nil
+	}
+}
+
+func (c *runCursor[T]) key() []byte { return c.buf }
+func (c *runCursor[T]) record() *T  { return &c.rows[c.at] }
+
+// close does not tell of an error of the source: what was to be read of it has been read, or is not wanted.
+func (c *runCursor[T]) close() {
+	if c.src == nil {
+		return
+	}
+	c.release()
+	c.src.Close() //nolint:errcheck // see above
+	c.src = nil
+	c.task.Share.Give(c.taken)
+}
+
+// await takes n bytes that are needed to go on, and waits for them. The caller has given back what he can do without, so
+// that more than the share can be is laid to the operator at work, whose records are too large.
+func (t *Task) await(n int64) error {
+	if n == 0 {
+		return nil
+	}
+	t.Progress.Waits.Store(true)
+	err := t.Share.Await(t.Coroutine, n)
+	t.Progress.Waits.Store(false)
+	if tooLarge, ok := errors.AsType[*budget.TooLargeError](err); ok {
+		return t.blame(tooLarge, nil)
+	}
+	return err
+}

@@ -1,0 +1,80 @@
+package exec
+
+import (
+	"io"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"fletch/engine/batch"
+)
+
+// Whole returns all records of a side, in the order of its partitions and of the attempts that wrote them. An attempt reads
+// a side once, however many partitions it works through; what the records take stays with its share. They must not be
+// changed. Whole leaves the rows where the side can't be read, or does not fit into the share.
+func Whole[T any](t *Task, side int, codec *batch.Codec[T]) []T {
+	if known, ok := t.sides[side]; ok {
+		return known.([]T)
+	}
+	row := t.collected(t.op) // no record is to blame for the side
+	all, err := readSide(t, side, codec)
+	t.check(t.named(err))
+	t.row = row
+	if t.sides == nil {
+		t.sides = map[int]any{}
+	}
+	t.sides[side] = all
+	return all
+}
+
+func readSide[T any](t *Task, side int, codec *batch.Codec[T]) (all []T, err error) {
+	src, err := t.Side(side)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := src.Close(); err == nil {
+			err = e
+		}
+	}()
+	var records []arrow.Record
+	defer func() {
+		for _, rec := range records {
+			rec.Release()
+		}
+	}()
+	rows := 0
+	for {
+		rec, err := src.Next()
+		if err == io.EOF { //nolint:errorlint // see vectors
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+		rows += int(rec.NumRows())
+		if err := t.keep(batch.SizeOf(rec) + rec.NumRows()*int64(unsafe.Sizeof(*new(T)))); err != nil {
+			return nil, err
+		}
+	}
+	all = make([]T, rows)
+	d := codec.NewDecoder()
+	rows = 0
+	for _, rec := range records {
+		if err := d.Reset(rec); err != nil {
+			return nil, err
+		}
+		d.Read(all[rows:rows+d.Len()], 0)
+		rows += d.Len()
+	}
+	return all, nil
+}
+
+// keep takes n bytes until the attempt ends, and waits for them.
+func (t *Task) keep(n int64) error {
+	if t.Share == nil || t.Share.Take(n) {
+		return nil
+	}
+	return t.await(n)
+}

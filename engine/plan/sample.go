@@ -1,0 +1,71 @@
+package plan
+
+// A thin stage reads a sample of its root: so many pieces of so many bytes of each split of files, spread evenly, and so
+// many whole partitions of an exchange whose partitions are alike. What is not larger than wholeBytes is read whole.
+const (
+	samples     = 8
+	sampleBytes = 256 << 10
+	wholeBytes  = 4 << 20
+)
+
+// Sampled returns what a thin stage reads of the splits of a source, split by split.
+func Sampled(splits []Split) []Split {
+	out := make([]Split, len(splits))
+	for i := range splits {
+		out[i] = sampled(&splits[i])
+	}
+	return out
+}
+
+// sampled returns a split of the pieces of one, in their order. A file that can't be read from its middle on stays whole, as
+// do items, which nobody can skip without making them.
+func sampled(s *Split) Split {
+	var total int64 // of what can be cut
+	for i := range s.Files {
+		if f := &s.Files[i]; !f.Whole {
+			total = addCapped(total, f.Length)
+		}
+	}
+	if s.Bytes <= wholeBytes || total <= samples*sampleBytes {
+		return *s
+	}
+	out := Split{Bytes: max(s.Bytes-total, 0)}
+	var at int64 // how much of total lies before the file
+	for i := range s.Files {
+		f := &s.Files[i]
+		if f.Whole {
+			out.Files = append(out.Files, *f)
+			continue
+		}
+		for k := range int64(samples) {
+			start := total / samples * k
+			lo, hi := max(start, at), min(start+sampleBytes, addCapped(at, f.Length))
+			if lo < hi {
+				out.Files = append(out.Files, FileRange{Path: f.Path, Offset: f.Offset + lo - at, Length: hi - lo, Size: f.Size})
+				out.Bytes = addCapped(out.Bytes, hi-lo)
+			}
+		}
+		at = addCapped(at, f.Length)
+	}
+	return out
+}
+
+// evenly tells whether records come to the partitions of what a stage reads by chance, so that some stand for all.
+func evenly(g *Graph, s *Stage) bool {
+	for _, x := range s.Inputs(g) {
+		if p := g.Nodes[x].Exchange.Partitioning; p != ByHash && p != ByRow {
+			return false
+		}
+	}
+	return true
+}
+
+// spacedTasks reads partitions at even distances.
+func spacedTasks(s *Stage) []Task {
+	tasks := make([]Task, samples)
+	for i := range tasks {
+		p := i * s.Partitions / samples
+		tasks[i] = Task{Stage: s.ID, Index: i, Lo: p, Hi: p + 1}
+	}
+	return tasks
+}
