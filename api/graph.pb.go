@@ -716,15 +716,19 @@ func (x *Task) GetHi() int32 {
 }
 
 type Metrics struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RowsIn        int64                  `protobuf:"varint,1,opt,name=rows_in,json=rowsIn,proto3" json:"rows_in,omitempty"`
-	BytesIn       int64                  `protobuf:"varint,2,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
-	RowsOut       int64                  `protobuf:"varint,3,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"`
-	BytesOut      int64                  `protobuf:"varint,4,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
-	ShuffleBytes  int64                  `protobuf:"varint,5,opt,name=shuffle_bytes,json=shuffleBytes,proto3" json:"shuffle_bytes,omitempty"`
-	SpilledBytes  int64                  `protobuf:"varint,6,opt,name=spilled_bytes,json=spilledBytes,proto3" json:"spilled_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	RowsIn         int64                  `protobuf:"varint,1,opt,name=rows_in,json=rowsIn,proto3" json:"rows_in,omitempty"`
+	BytesIn        int64                  `protobuf:"varint,2,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	RowsOut        int64                  `protobuf:"varint,3,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"`
+	BytesOut       int64                  `protobuf:"varint,4,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
+	ShuffleBytes   int64                  `protobuf:"varint,5,opt,name=shuffle_bytes,json=shuffleBytes,proto3" json:"shuffle_bytes,omitempty"`
+	SpilledBytes   int64                  `protobuf:"varint,6,opt,name=spilled_bytes,json=spilledBytes,proto3" json:"spilled_bytes,omitempty"`
+	Spills         int64                  `protobuf:"varint,7,opt,name=spills,proto3" json:"spills,omitempty"`
+	SpillWaitNanos int64                  `protobuf:"varint,8,opt,name=spill_wait_nanos,json=spillWaitNanos,proto3" json:"spill_wait_nanos,omitempty"`
+	GrantedBytes   int64                  `protobuf:"varint,9,opt,name=granted_bytes,json=grantedBytes,proto3" json:"granted_bytes,omitempty"`
+	PeakBytes      int64                  `protobuf:"varint,10,opt,name=peak_bytes,json=peakBytes,proto3" json:"peak_bytes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Metrics) Reset() {
@@ -795,6 +799,34 @@ func (x *Metrics) GetShuffleBytes() int64 {
 func (x *Metrics) GetSpilledBytes() int64 {
 	if x != nil {
 		return x.SpilledBytes
+	}
+	return 0
+}
+
+func (x *Metrics) GetSpills() int64 {
+	if x != nil {
+		return x.Spills
+	}
+	return 0
+}
+
+func (x *Metrics) GetSpillWaitNanos() int64 {
+	if x != nil {
+		return x.SpillWaitNanos
+	}
+	return 0
+}
+
+func (x *Metrics) GetGrantedBytes() int64 {
+	if x != nil {
+		return x.GrantedBytes
+	}
+	return 0
+}
+
+func (x *Metrics) GetPeakBytes() int64 {
+	if x != nil {
+		return x.PeakBytes
 	}
 	return 0
 }
@@ -1069,14 +1101,20 @@ const file_graph_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12&\n" +
 	"\x05split\x18\x03 \x01(\v2\x10.fletch.v1.SplitR\x05split\x12\x0e\n" +
 	"\x02lo\x18\x04 \x01(\x05R\x02lo\x12\x0e\n" +
-	"\x02hi\x18\x05 \x01(\x05R\x02hi\"\xbf\x01\n" +
+	"\x02hi\x18\x05 \x01(\x05R\x02hi\"\xc5\x02\n" +
 	"\aMetrics\x12\x17\n" +
 	"\arows_in\x18\x01 \x01(\x03R\x06rowsIn\x12\x19\n" +
 	"\bbytes_in\x18\x02 \x01(\x03R\abytesIn\x12\x19\n" +
 	"\brows_out\x18\x03 \x01(\x03R\arowsOut\x12\x1b\n" +
 	"\tbytes_out\x18\x04 \x01(\x03R\bbytesOut\x12#\n" +
 	"\rshuffle_bytes\x18\x05 \x01(\x03R\fshuffleBytes\x12#\n" +
-	"\rspilled_bytes\x18\x06 \x01(\x03R\fspilledBytes\"A\n" +
+	"\rspilled_bytes\x18\x06 \x01(\x03R\fspilledBytes\x12\x16\n" +
+	"\x06spills\x18\a \x01(\x03R\x06spills\x12(\n" +
+	"\x10spill_wait_nanos\x18\b \x01(\x03R\x0espillWaitNanos\x12#\n" +
+	"\rgranted_bytes\x18\t \x01(\x03R\fgrantedBytes\x12\x1d\n" +
+	"\n" +
+	"peak_bytes\x18\n" +
+	" \x01(\x03R\tpeakBytes\"A\n" +
 	"\rShuffleOutput\x12\x1a\n" +
 	"\bexchange\x18\x01 \x01(\x05R\bexchange\x12\x14\n" +
 	"\x05bytes\x18\x02 \x03(\x03R\x05bytes\"\x8e\x01\n" +
