@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fletch/bench/report"
+	"fletch/internal/machine"
 )
 
 // The contestants that need no Fletch count a small text, through the whole way of a benchmark.
@@ -28,6 +29,36 @@ func TestWordCountersAgree(t *testing.T) {
 	}
 	if product := rows[0].Speed[duckdb] * rows[1].Speed[limit]; product < 0.99 || product > 1.01 {
 		t.Errorf("speeds contradict each other: %v, %v", rows[0].Speed, rows[1].Speed)
+	}
+}
+
+// The benchmarks that compare Fletch with others run with very small inputs: what counts is that all results are the same.
+func TestSmallContests(t *testing.T) {
+	c := Config{
+		Module: "..", Repository: "../..", Work: t.TempDir(), Bytes: 1e6, Words: 1000, MemoryBytes: machine.LeastMemory,
+		Rounds: 1, Timeout: time.Minute, Progress: t.Output(),
+	}
+	for name, contestants := range map[string][]string{
+		"spill":           {duckdb, "fletch 4 GiB", "fletch 64 MiB"},
+		"wordcount-small": {"fletch 4 GiB", "fletch 64 MiB"},
+	} {
+		rows, err := Run(context.Background(), c, []string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range rows {
+			got = append(got, r.Contestant)
+			if r.Seconds <= 0 || r.PeakMB <= 0 {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		if !slices.Equal(got, contestants) {
+			t.Errorf("%s has the contestants %q, want %q", name, got, contestants)
+		}
+		if own := rows[len(rows)-1]; len(own.Targets) == 0 {
+			t.Errorf("%s has no target", name)
+		}
 	}
 }
 
