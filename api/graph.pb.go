@@ -639,6 +639,66 @@ func (x *Stage) GetOutputPartitions() []int32 {
 	return nil
 }
 
+type Skew struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Partition     int32                  `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
+	Bytes         int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	MeanBytes     int64                  `protobuf:"varint,3,opt,name=mean_bytes,json=meanBytes,proto3" json:"mean_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Skew) Reset() {
+	*x = Skew{}
+	mi := &file_graph_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Skew) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Skew) ProtoMessage() {}
+
+func (x *Skew) ProtoReflect() protoreflect.Message {
+	mi := &file_graph_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Skew.ProtoReflect.Descriptor instead.
+func (*Skew) Descriptor() ([]byte, []int) {
+	return file_graph_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Skew) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *Skew) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Skew) GetMeanBytes() int64 {
+	if x != nil {
+		return x.MeanBytes
+	}
+	return 0
+}
+
 type Task struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stage         int32                  `protobuf:"varint,1,opt,name=stage,proto3" json:"stage,omitempty"`
@@ -652,7 +712,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_graph_proto_msgTypes[8]
+	mi := &file_graph_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +724,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[8]
+	mi := &file_graph_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +737,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{8}
+	return file_graph_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Task) GetStage() int32 {
@@ -733,7 +793,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_graph_proto_msgTypes[9]
+	mi := &file_graph_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +805,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[9]
+	mi := &file_graph_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +818,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{9}
+	return file_graph_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Metrics) GetRowsIn() int64 {
@@ -841,7 +901,7 @@ type ShuffleOutput struct {
 
 func (x *ShuffleOutput) Reset() {
 	*x = ShuffleOutput{}
-	mi := &file_graph_proto_msgTypes[10]
+	mi := &file_graph_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +913,7 @@ func (x *ShuffleOutput) String() string {
 func (*ShuffleOutput) ProtoMessage() {}
 
 func (x *ShuffleOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[10]
+	mi := &file_graph_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +926,7 @@ func (x *ShuffleOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShuffleOutput.ProtoReflect.Descriptor instead.
 func (*ShuffleOutput) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{10}
+	return file_graph_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ShuffleOutput) GetExchange() int32 {
@@ -897,7 +957,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_graph_proto_msgTypes[11]
+	mi := &file_graph_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +969,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[11]
+	mi := &file_graph_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +982,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{11}
+	return file_graph_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Part) GetSink() int32 {
@@ -979,7 +1039,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_graph_proto_msgTypes[12]
+	mi := &file_graph_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1051,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[12]
+	mi := &file_graph_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1064,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{12}
+	return file_graph_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Result) GetShuffles() []*ShuffleOutput {
@@ -1095,7 +1155,12 @@ const file_graph_proto_rawDesc = "" +
 	"\x04thin\x18\b \x01(\bR\x04thin\x12\x14\n" +
 	"\x05sides\x18\t \x03(\x05R\x05sides\x12+\n" +
 	"\x11output_partitions\x18\n" +
-	" \x03(\x05R\x10outputPartitions\"z\n" +
+	" \x03(\x05R\x10outputPartitions\"Y\n" +
+	"\x04Skew\x12\x1c\n" +
+	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x1d\n" +
+	"\n" +
+	"mean_bytes\x18\x03 \x01(\x03R\tmeanBytes\"z\n" +
 	"\x04Task\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12&\n" +
@@ -1147,7 +1212,7 @@ func file_graph_proto_rawDescGZIP() []byte {
 	return file_graph_proto_rawDescData
 }
 
-var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_graph_proto_goTypes = []any{
 	(*Graph)(nil),         // 0: fletch.v1.Graph
 	(*Node)(nil),          // 1: fletch.v1.Node
@@ -1157,12 +1222,13 @@ var file_graph_proto_goTypes = []any{
 	(*FileRange)(nil),     // 5: fletch.v1.FileRange
 	(*Split)(nil),         // 6: fletch.v1.Split
 	(*Stage)(nil),         // 7: fletch.v1.Stage
-	(*Task)(nil),          // 8: fletch.v1.Task
-	(*Metrics)(nil),       // 9: fletch.v1.Metrics
-	(*ShuffleOutput)(nil), // 10: fletch.v1.ShuffleOutput
-	(*Part)(nil),          // 11: fletch.v1.Part
-	(*Result)(nil),        // 12: fletch.v1.Result
-	nil,                   // 13: fletch.v1.Result.CountersEntry
+	(*Skew)(nil),          // 8: fletch.v1.Skew
+	(*Task)(nil),          // 9: fletch.v1.Task
+	(*Metrics)(nil),       // 10: fletch.v1.Metrics
+	(*ShuffleOutput)(nil), // 11: fletch.v1.ShuffleOutput
+	(*Part)(nil),          // 12: fletch.v1.Part
+	(*Result)(nil),        // 13: fletch.v1.Result
+	nil,                   // 14: fletch.v1.Result.CountersEntry
 }
 var file_graph_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.Graph.nodes:type_name -> fletch.v1.Node
@@ -1171,10 +1237,10 @@ var file_graph_proto_depIdxs = []int32{
 	4,  // 3: fletch.v1.Node.sink:type_name -> fletch.v1.Location
 	5,  // 4: fletch.v1.Split.files:type_name -> fletch.v1.FileRange
 	6,  // 5: fletch.v1.Task.split:type_name -> fletch.v1.Split
-	10, // 6: fletch.v1.Result.shuffles:type_name -> fletch.v1.ShuffleOutput
-	11, // 7: fletch.v1.Result.parts:type_name -> fletch.v1.Part
-	13, // 8: fletch.v1.Result.counters:type_name -> fletch.v1.Result.CountersEntry
-	9,  // 9: fletch.v1.Result.metrics:type_name -> fletch.v1.Metrics
+	11, // 6: fletch.v1.Result.shuffles:type_name -> fletch.v1.ShuffleOutput
+	12, // 7: fletch.v1.Result.parts:type_name -> fletch.v1.Part
+	14, // 8: fletch.v1.Result.counters:type_name -> fletch.v1.Result.CountersEntry
+	10, // 9: fletch.v1.Result.metrics:type_name -> fletch.v1.Metrics
 	10, // [10:10] is the sub-list for method output_type
 	10, // [10:10] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
@@ -1193,7 +1259,7 @@ func file_graph_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_graph_proto_rawDesc), len(file_graph_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -26,6 +26,9 @@ func Summary(w io.Writer, j Job) {
 		fmt.Fprint(w, "\n")
 		writeTable(w, "", stageTable(j.Stages))
 	}
+	for i := range j.Stages {
+		fmt.Fprint(w, skew(&j.Stages[i]))
+	}
 	fmt.Fprintf(w, "\n%s\n", whole(&j))
 	if j.Error != "" {
 		fmt.Fprint(w, "\n"+failure(j.Error))
@@ -101,6 +104,17 @@ func tasks(s *Stage) string {
 		return strconv.Itoa(s.Tasks)
 	}
 	return ofTasks(s.Completed, s.Tasks)
+}
+
+// skew returns the lines about a stage that has a partition which is much larger than the others.
+func skew(s *Stage) string {
+	if s.Skew == nil {
+		return ""
+	}
+	operator, _, _ := strings.Cut(s.Name, " ")
+	return fmt.Sprintf("\nstage %d is skewed: partition %d of %s has %s, %.1f times the mean, and one task reads all of it\n"+
+		"  more partitions help (--partitions), unless one key has most of it: then divide that key, and combine the parts after\n",
+		s.ID, s.Skew.Partition, clean(operator), size(s.Skew.Bytes), float64(s.Skew.Bytes)/float64(max(s.Skew.MeanBytes, 1)))
 }
 
 // whole returns the line about the job as a whole.

@@ -4,8 +4,8 @@ import (
 	"io"
 
 	"fletch/engine"
-	"fletch/engine/coro"
 	"fletch/engine/plan"
+	"fletch/format/internal/input"
 )
 
 // Read returns the lines of the files that the patterns name: each is a path, a directory (all files below it) or a glob
@@ -19,17 +19,9 @@ func Read(job *engine.Job, patterns ...string) engine.Dataset[string] {
 		Op:    "textio.Read",
 		Input: plan.Input{Patterns: patterns},
 		Open: func(t *engine.Task, split plan.Split) (engine.Reader, error) {
-			return newReader(t.Context(), split.Files, t.MaxLine(), beside(t.Coroutine())), nil
+			return newReader(t.Context(), split.Files, t.MaxLine(), input.Beside[block](t.Coroutine())), nil
 		},
 	})
-}
-
-// beside reads ahead on the I/O goroutines while the coroutine works.
-func beside(c *coro.Coroutine) start {
-	return func(read func() (block, error)) (await, join func() (block, error)) {
-		f := coro.Go(c, read)
-		return func() (block, error) { return coro.Await(c, f) }, func() (block, error) { return coro.Join(c, f) }
-	}
 }
 
 // Write makes dir a directory of text files, part-00000.txt and so on, with a line for each record. A record that holds

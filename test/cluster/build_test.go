@@ -14,6 +14,7 @@ import (
 var packages = map[string]string{
 	"wordcount": "../../examples/wordcount",
 	"pipeline":  "testdata/jobs/pipeline",
+	"sides":     "testdata/jobs/sides",
 	"unruly":    "testdata/jobs/unruly",
 }
 

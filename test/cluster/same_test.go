@@ -48,6 +48,24 @@ func TestSameBytes(t *testing.T) {
 			t.Errorf("the workers sent each other %.0f bytes", moved)
 		}
 	})
+	t.Run("sides", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		writeWords(t, dir+"/words.txt")
+		args := []string{"--partitions", "5", plugin(t, "sides"), "--input", dir + "/words.txt", "--output"}
+		c.fletch(t, 0, append([]string{"run", "--quiet"}, append(args, dir+"/embedded")...)...)
+		id := c.detach(t, append(args, dir+"/cluster")...)
+		c.fletch(t, 0, "job", "wait", "--quiet", id)
+		for _, output := range []string{"", "-sorted", "-joined"} {
+			same(t, dir+"/cluster"+output, dir+"/embedded"+output)
+		}
+		plan := c.fletch(t, 0, "job", "explain", id).stdout
+		for _, want := range []string{"a sample of ", "read again", "shuffle by range to stage", "send to every task of stage", " meets "} {
+			if !strings.Contains(plan, want) {
+				t.Errorf("the plan has no %q:\n%s", want, plan)
+			}
+		}
+	})
 }
 
 // writeWords writes 6 MB of words, about half of them distinct.
