@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -33,6 +34,9 @@ func groupBy(ctx context.Context, c Config) (rows []report.Row, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := buildRivals(ctx, c, "groupby"); err != nil {
+		return nil, err
+	}
 	for _, q := range questions {
 		name := fmt.Sprintf("q%d: %s", q.number, q.about)
 		flags := []string{"--question", strconv.Itoa(q.number), "--input", file}
@@ -56,9 +60,17 @@ func join(ctx context.Context, c Config) ([]report.Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := buildRivals(ctx, c, "join"); err != nil {
+		return nil, err
+	}
 	name := fmt.Sprintf("join %s rows with %s", count(c.scaled(10e6)), count(c.scaled(1e6)))
 	result := &contest.Rows{Header: []string{"id1", "id2", "id3", "id4", "id5", "id6", "v1", "v2"}, Floats: []string{"v1", "v2"}}
 	return againstDuckDB(ctx, c, name, x, result, "join", []string{"--input", x, "--with", medium})
+}
+
+// buildRivals builds a job and the program that does its work with DuckDB.
+func buildRivals(ctx context.Context, c Config, job string) error {
+	return errors.Join(build(ctx, c, c.Module, "./cmd/duck"), build(ctx, c, c.Module, "./jobs/"+job))
 }
 
 // againstDuckDB lets a job and DuckDB do the same work with the same flags over a large file.
@@ -68,11 +80,11 @@ func againstDuckDB(ctx context.Context, c Config, name, file string, result *con
 		return nil, err
 	}
 	args := func(output string) []string { return append([]string{"--output", output}, flags...) }
-	rows, err := compete(ctx, c, name, info.Size(), result,
-		entrant{name: duckdb, module: c.Module, command: "./cmd/duck", args: func(output string) []string {
+	rows, err := run(ctx, c, name, info.Size(), result,
+		contest.Contestant{Name: duckdb, Program: c.bin("duck"), Args: func(output string) []string {
 			return append([]string{"--work", job}, args(output)...)
 		}},
-		entrant{name: fletch, module: c.Module, command: "./jobs/" + job, args: args})
+		contest.Contestant{Name: fletch, Program: c.bin(job), Args: args})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package suite
 
 import (
 	"context"
+	"log"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,12 +13,32 @@ import (
 	"fletch/internal/machine"
 )
 
+// work keeps the programs of the tests, so that each is linked once.
+var work string
+
+func TestMain(m *testing.M) {
+	var err error
+	if work, err = os.MkdirTemp("", "suite-"); err != nil {
+		log.Fatal(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(work); err != nil {
+		log.Fatal(err)
+	}
+	os.Exit(code)
+}
+
+func newConfig(t *testing.T) Config {
+	t.Helper()
+	return Config{
+		Module: "..", Repository: "../..", Work: work, Bytes: 1e6, Words: 10_000, MemoryBytes: machine.LeastMemory,
+		Rounds: 1, Timeout: time.Minute, Progress: t.Output(),
+	}
+}
+
 // The contestants that need no Fletch count a small text, through the whole way of a benchmark.
 func TestWordCountersAgree(t *testing.T) {
-	c := Config{
-		Module: "..", Repository: "../..", Work: t.TempDir(),
-		Words: 10_000, Rounds: 1, Timeout: time.Minute, Progress: t.Output(),
-	}
+	c := newConfig(t)
 	rows, err := countWords(context.Background(), c, "word count 1 MB", 1e6, limit, duckdb)
 	if err != nil {
 		t.Fatal(err)
@@ -34,13 +56,12 @@ func TestWordCountersAgree(t *testing.T) {
 
 // The benchmarks that compare Fletch with others run with very small inputs: what counts is that all results are the same.
 func TestSmallContests(t *testing.T) {
-	c := Config{
-		Module: "..", Repository: "../..", Work: t.TempDir(), Bytes: 1e6, Words: 1000, MemoryBytes: machine.LeastMemory,
-		Rounds: 1, Timeout: time.Minute, Progress: t.Output(),
-	}
+	c := newConfig(t)
 	for name, contestants := range map[string][]string{
 		"spill":           {duckdb, "fletch 4 GiB", "fletch 64 MiB"},
 		"wordcount-small": {"fletch 4 GiB", "fletch 64 MiB"},
+		"groupby":         slices.Repeat([]string{duckdb, fletch}, len(questions)),
+		"join":            {duckdb, fletch},
 	} {
 		rows, err := Run(context.Background(), c, []string{name})
 		if err != nil {
