@@ -5,6 +5,7 @@ import (
 	"fletch/format/csvio"
 )
 
+// questions are asked by their numbers. As in SQL, the groups of an answer stand in no order.
 var questions = map[int]func(job *engine.Job, input, output string){
 	1: sumByID1, 2: sumByID1AndID2, 3: sumAndMeanByID3, 4: meansByID4, 5: sumsByID6, 10: sumAndCountByAll,
 }
@@ -17,7 +18,7 @@ func sumByID1(job *engine.Job, input, output string) {
 	}
 	rows := csvio.Read[row](job, input)
 	values := engine.Map(rows, func(r row) engine.KV[string, int64] { return engine.Pair(r.ID1, r.V1) })
-	csvio.Write(engine.Sum(values), output)
+	csvio.Write(engine.Sum(values, engine.Unordered()), output)
 }
 
 // sumByID1AndID2 is question 2.
@@ -33,7 +34,7 @@ func sumByID1AndID2(job *engine.Job, input, output string) {
 	}
 	rows := csvio.Read[row](job, input)
 	values := engine.Map(rows, func(r row) engine.KV[key, int64] { return engine.Pair(key{r.ID1, r.ID2}, r.V1) })
-	csvio.Write(engine.Sum(values), output)
+	csvio.Write(engine.Sum(values, engine.Unordered()), output)
 }
 
 // sumAndMeanByID3 is question 3.
@@ -53,7 +54,7 @@ func sumAndMeanByID3(job *engine.Job, input, output string) {
 	}
 	rows := csvio.Read[row](job, input)
 	values := engine.Map(rows, func(r row) engine.KV[string, sums] { return engine.Pair(r.ID3, sums{V1: r.V1, Count: 1, V3: r.V3}) })
-	totals := engine.Reduce(values, func(a, b sums) sums { return sums{a.V1 + b.V1, a.Count + b.Count, a.V3 + b.V3} })
+	totals := engine.Reduce(values, func(a, b sums) sums { return sums{a.V1 + b.V1, a.Count + b.Count, a.V3 + b.V3} }, engine.Unordered())
 	csvio.Write(engine.Map(totals, func(t engine.KV[string, sums]) engine.KV[string, result] {
 		return engine.Pair(t.Key, result{t.Value.V1, t.Value.V3 / float64(t.Value.Count)})
 	}), output)
@@ -82,7 +83,7 @@ func meansByID4(job *engine.Job, input, output string) {
 	})
 	totals := engine.Reduce(values, func(a, b sums) sums {
 		return sums{a.V1 + b.V1, a.V2 + b.V2, a.Count + b.Count, a.V3 + b.V3}
-	})
+	}, engine.Unordered())
 	csvio.Write(engine.Map(totals, func(t engine.KV[int32, sums]) engine.KV[int32, means] {
 		n := float64(t.Value.Count)
 		return engine.Pair(t.Key, means{float64(t.Value.V1) / n, float64(t.Value.V2) / n, t.Value.V3 / n})
@@ -104,7 +105,8 @@ func sumsByID6(job *engine.Job, input, output string) {
 	}
 	rows := csvio.Read[row](job, input)
 	values := engine.Map(rows, func(r row) engine.KV[int32, sums] { return engine.Pair(r.ID6, sums{r.V1, r.V2, r.V3}) })
-	csvio.Write(engine.Reduce(values, func(a, b sums) sums { return sums{a.V1 + b.V1, a.V2 + b.V2, a.V3 + b.V3} }), output)
+	totals := engine.Reduce(values, func(a, b sums) sums { return sums{a.V1 + b.V1, a.V2 + b.V2, a.V3 + b.V3} }, engine.Unordered())
+	csvio.Write(totals, output)
 }
 
 // sumAndCountByAll is question 10.
@@ -134,5 +136,6 @@ func sumAndCountByAll(job *engine.Job, input, output string) {
 	values := engine.Map(rows, func(r row) engine.KV[key, sums] {
 		return engine.Pair(key{r.ID1, r.ID2, r.ID3, r.ID4, r.ID5, r.ID6}, sums{r.V3, 1})
 	})
-	csvio.Write(engine.Reduce(values, func(a, b sums) sums { return sums{a.V3 + b.V3, a.Count + b.Count} }), output)
+	totals := engine.Reduce(values, func(a, b sums) sums { return sums{a.V3 + b.V3, a.Count + b.Count} }, engine.Unordered())
+	csvio.Write(totals, output)
 }
