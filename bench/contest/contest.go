@@ -15,7 +15,7 @@ import (
 type Contestant struct {
 	Name    string
 	Program string                       // path of the executable
-	Args    func(output string) []string // output is a path that doesn't exist yet
+	Args    func(output string) []string // output is an absolute path that doesn't exist yet
 	Env     []string                     // NAME=value, beside this process's own environment
 	// Servers are the processes that do the work where Program only asks for it: the memory of these and of what they
 	// start counts in place of the program's.
@@ -56,6 +56,9 @@ func (c Contest) Run(ctx context.Context) (scores []Score, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	if scratch, err = filepath.Abs(scratch); err != nil {
+		return nil, err
+	}
 	r := rounds{Contest: c, scratch: scratch, usages: make([][]Usage, len(c.Contestants))}
 	for round := range c.Rounds + 1 {
 		fmt.Fprintf(c.Progress, "%s: round %d of %d:", c.Name, round, c.Rounds)

@@ -18,7 +18,7 @@ import (
 type Usage struct {
 	Wall      time.Duration
 	CPU       time.Duration // user and system, of the program and of those that it waited for; 0 where servers do the work
-	PeakBytes int64         // the most memory: see proc.Memory
+	PeakBytes int64         // the most memory: see proc.Memory; 0 where a program of little memory ended too soon to be seen
 }
 
 // process is a program to run.

@@ -82,8 +82,7 @@ func List() string {
 	return b.String()
 }
 
-// Run runs the named benchmarks in order. Rows that were measured before an error come with
-// it.
+// Run runs the named benchmarks in order. Rows that were measured before an error come with it.
 func Run(ctx context.Context, c Config, names []string) (rows []report.Row, err error) {
 	var errs []error
 	for _, name := range names {
@@ -96,10 +95,10 @@ func Run(ctx context.Context, c Config, names []string) (rows []report.Row, err 
 	}
 	for _, name := range names {
 		more, err := benchmarks[name].run(ctx, c)
+		rows = append(rows, more...)
 		if err != nil {
 			return rows, err
 		}
-		rows = append(rows, more...)
 	}
 	return rows, nil
 }
