@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"iter"
+
+	"fletch/engine/batch"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
 )
@@ -62,10 +65,54 @@ func AntiJoin[K, V, W any](left Dataset[KV[K, V]], right Dataset[KV[K, W]]) Data
 	})
 }
 
-// join adds the two exchanges of a join and the node where they meet. Want says what is handed on to out.
+// CoGroup calls f with each key that stands on either side and its values on both, in the order in which these stand in the
+// input, and returns the elements of f's sequences. A side that lacks the key has no values. The values stream and can be
+// ranged over once.
+func CoGroup[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], f func(K, iter.Seq[V], iter.Seq[W]) iter.Seq[U], opts ...Option) Dataset[U] {
+	out := meet(left, right, "CoGroup", opts, func(m meeting[K, V, W], out func(U) bool) error {
+		groups := exec.CoGroup[K, V, W]{Node: m.node, Left: m.left, Right: m.right, Keyer: m.keyer, Ordered: m.ordered}
+		return groups.Run(m.task, m.lefts, m.rights, func(k K, vs iter.Seq[V], ws iter.Seq[W]) bool {
+			m.task.Enter(m.node)
+			for u := range f(k, vs, ws) {
+				if !out(u) {
+					return false
+				}
+				m.task.Enter(m.node)
+			}
+			return true
+		})
+	})
+	left.job.require(out.node, f != nil, "the function is nil")
+	return out
+}
+
+// join adds a join. Want says what is handed on to out.
 func join[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], name string, want func(j *exec.Join[K, V, W], out func(U) bool)) Dataset[U] {
-	lefts := scatter(left, name+".left")
-	rights := scatter(right, name+".right")
+	return meet(left, right, name, []Option{Unordered()}, func(m meeting[K, V, W], out func(U) bool) error {
+		j := exec.Join[K, V, W]{Node: m.node, Left: m.left, Right: m.right, Keyer: m.keyer}
+		want(&j, func(u U) bool {
+			m.task.Enter(m.node)
+			return out(u)
+		})
+		return j.Run(m.task, m.lefts, m.rights)
+	})
+}
+
+// meeting is one partition of two datasets, which the node at hand reads side by side.
+type meeting[K, V, W any] struct {
+	task          *exec.Task
+	node          int
+	lefts, rights exec.Source
+	left          *batch.Codec[KV[K, V]]
+	right         *batch.Codec[KV[K, W]]
+	keyer         func() *batch.Keyer[K]
+	ordered       bool
+}
+
+// meet adds the two exchanges that bring the records of a key together, and the node where they meet.
+func meet[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], name string, opts []Option, run func(m meeting[K, V, W], out func(U) bool) error) Dataset[U] {
+	lefts := scatter(left, name+".left", opts)
+	rights := scatter(right, name+".right", opts)
 	op := &exec.Operator{Node: plan.Node{Kind: plan.Meet, Op: name, Inputs: []int{lefts.node, rights.node}}}
 	out := add[U](left.job, op)
 	left.job.require(op.ID, right.job == left.job, "its two datasets belong to different jobs")
@@ -73,22 +120,17 @@ func join[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], name 
 	if err != nil {
 		return out // the exchanges have told
 	}
+	ordered := left.job.ops[lefts.node].Exchange.Ordered
 	op.Meet = func(t *exec.Task, l, r exec.Source, to any) error {
-		j := exec.Join[K, V, W]{Node: op.ID, Left: lefts.codec, Right: rights.codec, Keyer: keyer}
-		feed := to.(func(U) bool)
-		want(&j, func(u U) bool {
-			t.Enter(op.ID)
-			return feed(u)
-		})
-		return j.Run(t, l, r)
+		return run(meeting[K, V, W]{t, op.ID, l, r, lefts.codec, rights.codec, keyer, ordered}, to.(func(U) bool))
 	}
 	return out
 }
 
 // scatter adds the exchange that brings the records of a key together, for a node that reads it beside another one.
-func scatter[K, V any](in Dataset[KV[K, V]], name string) Dataset[KV[K, V]] {
+func scatter[K, V any](in Dataset[KV[K, V]], name string, opts []Option) Dataset[KV[K, V]] {
 	codec, keyer, err := keyedTypes[K, V]()
-	out := exchange[KV[K, V]](in.job, in.node, name, plan.Shuffle{Partitioning: plan.ByHash}, nil, err)
+	out := exchange[KV[K, V]](in.job, in.node, name, plan.Shuffle{Partitioning: plan.ByHash, Ordered: true}, opts, err)
 	op := in.job.ops[out.node]
 	op.Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
 		return exec.Scatter(t, out.node, port, partitions, codec, keyer(), parts[K, V])

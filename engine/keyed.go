@@ -226,7 +226,7 @@ func groupByKey[K, V, U any](in Dataset[KV[K, V]], name string, f func(K, iter.S
 	ordered := j.ops[node].Exchange.Ordered
 	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
 		out := to.(func(U) bool)
-		return exec.Group(t, src, codec, keyer(), ordered, func(k K, values iter.Seq[V]) bool {
+		return exec.Group(t, node, src, codec, keyer(), ordered, func(k K, values iter.Seq[V]) bool {
 			t.Enter(node)
 			for u := range f(k, values) {
 				if !out(u) {

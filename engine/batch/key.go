@@ -96,8 +96,9 @@ func HashOf(lo, hi uint64) uint64 {
 
 // Vector is normalised keys, as Normalise fills it.
 type Vector struct {
-	Words []Words
-	Long  []string // the bytes of each long key; undefined for a short one
+	Words     []Words
+	Long      []string // the bytes of each long key; undefined for a short one
+	LongBytes int64    // of all long keys
 }
 
 // Normalise fills v with the n keys at first and behind it, stride bytes apart. What v holds is valid until the
@@ -106,7 +107,7 @@ func (k *Keyer[K]) Normalise(v *Vector, first *K, stride uintptr, n int) {
 	if cap(v.Words) < n {
 		v.Words, v.Long = make([]Words, n), make([]string, n)
 	}
-	v.Words, v.Long = v.Words[:n], v.Long[:n]
+	v.Words, v.Long, v.LongBytes = v.Words[:n], v.Long[:n], 0
 	base := unsafe.Pointer(first)
 	switch k.kind {
 	case kindString:
@@ -145,6 +146,7 @@ func (k *Keyer[K]) coded(v *Vector, base unsafe.Pointer, stride uintptr) {
 func (v *Vector) setLong(i int, key string) {
 	h := hashLong(key)
 	v.Words[i], v.Long[i] = Words{h, LongTag, h}, key
+	v.LongBytes += int64(len(key))
 }
 
 // wordsOf packs eight big-endian bytes.

@@ -53,6 +53,9 @@ func checkOrder[K any](t *testing.T, draw *rapid.Generator[K], compare func(a, b
 		var v batch.Vector
 		keys := []K{a, b}
 		k.Normalise(&v, &keys[0], unsafe.Sizeof(a), len(keys))
+		if got := batch.HashBytes(x); got != v.Words[0].Hash {
+			t.Fatalf("the hash of %v is %x by its bytes, %x by its words", a, got, v.Words[0].Hash)
+		}
 		if same := v.Words[0] == v.Words[1] && v.Long[0] == v.Long[1]; same != (want == 0) {
 			t.Fatalf("%v and %v have the words %x and %q", a, b, v.Words, v.Long)
 		}

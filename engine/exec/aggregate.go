@@ -1,177 +1,302 @@
 package exec
 
 import (
-	"sync/atomic"
+	"encoding/binary"
+	"errors"
 	"unsafe"
 
 	"fletch/engine/batch"
 )
 
-// Fold is how records become an accumulator and accumulators one. Fresh says that acc is zero, as its key is new.
-type Fold[V, A any] struct {
-	Add   func(acc *A, v V, fresh bool)
-	Merge func(acc *A, other A, fresh bool)
-	// Count replaces Add where records have no value: it adds a vector of keys. It may be nil.
-	Count func(t *Table[A], keys *batch.Vector)
-}
-
-// None is the value of a record that is all key.
-type None struct{}
-
-// CountFold counts records.
-var CountFold = Fold[None, int64]{
-	Merge: func(acc *int64, other int64, _ bool) { *acc += other },
-	Count: countKeys,
-}
-
-// DistinctFold keeps nothing but the keys.
-var DistinctFold = Fold[None, None]{
-	Merge: func(*None, None, bool) {},
-	Count: func(t *Table[None], keys *batch.Vector) {
-		var at [vectorRows]uint32
-		var fresh [vectorRows]bool
-		t.Locate(keys, at[:], fresh[:])
-	},
-}
-
-// Keyed is what a keyed exchange knows of its types: K and V come in, K and A are moved.
-type Keyed[K, V, A any] struct {
-	Node  int // whose code Fold is
-	Codec *batch.Codec[batch.KV[K, A]]
-	Keyer func() *batch.Keyer[K] // a new one
-	Fold  Fold[V, A]
-	// Slots is how many the last combiner of the job ended with: the next one begins with as many, as growing to there
-	// costs as much as filling them.
-	Slots *atomic.Int64
-}
-
-// Combine returns the stream that folds records by key into a table and writes its accumulators, partitioned by the
-// key's hash, when the table would pass the task's TableBytes and at the end. Split takes a record apart.
-func Combine[T, K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A], split func(T) (K, V)) Stream {
-	c := newCombiner(t, port, partitions, x)
-	return Stream{Consume: func(rec T) bool {
-		n := c.n
-		c.keys[n], c.values[n] = split(rec)
-		if c.n = n + 1; c.n == vectorRows {
-			c.flush()
-		}
-		return true
-	}, Finish: c.finish}
-}
-
-// CombineKeys is Combine for records that are all key.
-func CombineKeys[K, A any](t *Task, port Port, partitions int, x Keyed[K, None, A]) Stream {
-	c := newCombiner(t, port, partitions, x)
-	return Stream{Consume: func(key K) bool {
-		n := c.n
-		c.keys[n] = key
-		if c.n = n + 1; c.n == vectorRows {
-			c.flush()
-		}
-		return true
-	}, Finish: c.finish}
-}
-
-func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A]) *combiner[K, V, A] {
-	return &combiner[K, V, A]{
-		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), table: newTable[A](max(minSlots, int(x.Slots.Load())), combining), slots: x.Slots,
-		out: newEncoder(t, x.Node, port, x.Codec), partitions: partitions,
-	}
-}
-
-// combiner collects a vector of records before it touches the table: see Table.warm.
-type combiner[K, V, A any] struct {
-	task       *Task
-	node       int
-	fold       Fold[V, A]
-	keyer      *batch.Keyer[K]
-	table      *Table[A]
-	slots      *atomic.Int64 // see Keyed
-	out        *encoder[batch.KV[K, A]]
-	partitions int
-
-	n      int // records in keys and values
-	keys   [vectorRows]K
-	values [vectorRows]V
-	vector batch.Vector
-	at     [vectorRows]uint32
-	fresh  [vectorRows]bool
-}
-
-// flush folds the collected records into the table.
-func (c *combiner[K, V, A]) flush() {
-	c.task.pause()
-	n := c.n
-	c.n = 0
-	if n == 0 {
-		return
-	}
-	if c.table.GrownBytes(n) > c.task.TableBytes && c.table.Len() > 0 {
-		c.task.check(c.write())
-		c.table.Clear()
-	}
-	c.keyer.Normalise(&c.vector, &c.keys[0], unsafe.Sizeof(c.keys[0]), n)
-	if c.fold.Count != nil {
-		c.fold.Count(c.table, &c.vector)
-		return
-	}
-	c.table.Locate(&c.vector, c.at[:], c.fresh[:])
-	row := c.task.collected(c.node)
-	for i := range n {
-		c.fold.Add(c.table.Acc(c.at[i]), c.values[i], c.fresh[i])
-	}
-	c.task.row = row
-}
-
-// write sends the table's accumulators to their partitions.
-func (c *combiner[K, V, A]) write() error {
-	for place := range c.table.slots {
-		s := &c.table.slots[place]
-		if s.hi == 0 {
-			continue
-		}
-		c.out.parts = append(c.out.parts, batch.Partition(batch.HashOf(s.lo, s.hi), c.partitions))
-		c.out.add(batch.KV[K, A]{Key: c.keyer.Decode(c.table.Key(uint32(place))), Value: s.acc})
-	}
-	return c.out.finish()
-}
-
-func (c *combiner[K, V, A]) finish() error {
-	c.flush()
-	c.slots.Store(int64(len(c.table.slots)))
-	return c.write()
-}
-
 // Aggregate merges the accumulators of one partition and feeds each key with its own to out: in increasing order of the
-// keys, or in an order that is cheaper but as fixed.
+// keys, or in that of their hashes, which is cheaper and as fixed. What the task's share does not grant is spilled.
 func Aggregate[K, V, A any](t *Task, src Source, x Keyed[K, V, A], ordered bool, out func(K, *A) bool) error {
-	keyer, table := x.Keyer(), newTable[A](minSlots, aggregating)
+	g := newAggregator(t, x, ordered)
+	defer g.release()
+	if err := g.collect(src); err != nil {
+		return err
+	}
+	if err := g.feed(out); err != nil {
+		return err
+	}
+	return g.drop()
+}
+
+// aggregator holds one accumulator for each key, in a table and in runs that were spilled. Of a key that is in several of
+// them, the accumulators are those of values one after another: the runs' in their order, then the table's.
+type aggregator[K, V, A any] struct {
+	task    *Task
+	keyed   Keyed[K, V, A]
+	keyer   *batch.Keyer[K]
+	table   *Table[A]
+	ordered bool
+	// parts are the runs of each range of hashes, one after the other in the order of what comes out. If that is the order
+	// of the keys, there is but one range.
+	parts    []runs[batch.KV[K, A]]
+	views    bool  // accumulators may be views of the batches that were read
+	reserved int64 // taken for reading runs
+}
+
+func newAggregator[K, V, A any](t *Task, x Keyed[K, V, A], ordered bool) *aggregator[K, V, A] {
+	g := &aggregator[K, V, A]{
+		task: t, keyed: x, keyer: x.Keyer(), table: newTable[A](t.Share, minSlots, aggregating), ordered: ordered,
+		parts: make([]runs[batch.KV[K, A]], hashRanges), views: batch.Pointed[A]() != nil,
+	}
+	if ordered {
+		g.parts = g.parts[:1]
+	}
+	for i := range g.parts {
+		g.parts[i] = runs[batch.KV[K, A]]{task: t, node: x.Node, codec: x.Codec, key: keyOrder[K, A](g.keyer, ordered), fold: g.fold}
+	}
+	return g
+}
+
+// keyOrder returns the order of records by their keys, or by the hashes of these and then by them.
+func keyOrder[K, V any](keyer *batch.Keyer[K], ordered bool) OrderKey[batch.KV[K, V]] {
+	if ordered {
+		return func(dst []byte, rec *batch.KV[K, V]) []byte { return keyer.Append(dst, &rec.Key) }
+	}
+	return hashedOrder[K, V](keyer)
+}
+
+// fold merges an accumulator into that of the same key before it.
+func (g *aggregator[K, V, A]) fold(into, rec *batch.KV[K, A]) {
+	g.task.Enter(g.keyed.Node)
+	g.keyed.Fold.Merge(&into.Value, rec.Value, false)
+}
+
+// collect takes all accumulators of src.
+func (g *aggregator[K, V, A]) collect(src Source) error {
 	var vector batch.Vector
 	at, fresh := make([]uint32, vectorRows), make([]bool, vectorRows)
-	err := vectors(t, src, x.Codec, func(rows []batch.KV[K, A], _ int) bool {
-		t.pause()
-		keyer.Normalise(&vector, &rows[0].Key, unsafe.Sizeof(rows[0]), len(rows))
-		table.Locate(&vector, at, fresh)
+	decoded := g.task.decoded
+	return vectors(g.task, src, g.keyed.Codec, func(rows []batch.KV[K, A], _ int) bool {
+		g.task.pause()
+		if g.views && g.task.decoded > decoded {
+			g.table.hold(g.task.decoded - decoded)
+			decoded = g.task.decoded
+		}
+		g.keyer.Normalise(&vector, &rows[0].Key, unsafe.Sizeof(rows[0]), len(rows))
+		for !g.table.Room(&vector) {
+			g.task.check(g.makeRoom(&vector))
+		}
+		g.table.Locate(&vector, at, fresh)
 		for i := range rows {
-			x.Fold.Merge(table.Acc(at[i]), rows[i].Value, fresh[i])
+			g.keyed.Fold.Merge(g.table.Acc(at[i]), rows[i].Value, fresh[i])
 		}
 		return true
 	})
-	if err != nil {
+}
+
+func (g *aggregator[K, V, A]) makeRoom(keys *batch.Vector) error {
+	if g.table.Len() == 0 {
+		return g.table.awaitRoom(g.task, keys)
+	}
+	if len(g.parts) == 1 {
+		return g.spill()
+	}
+	// What the ranges that are largest hold is enough where only the table had to grow. The batches that accumulators are
+	// views of, and memory that others have a right to, are given back once nothing is left.
+	spilled := int64(0)
+	for g.table.Len() > 0 && (spilled < spillBytes || !g.task.Share.Take(0)) {
+		bytes, err := g.spillLargest()
+		if err != nil {
+			return err
+		}
+		spilled += bytes
+	}
+	if g.table.Len() == 0 {
+		g.table.Clear()
+	}
+	return nil
+}
+
+// spill writes the whole table as a run of each range, and empties it.
+func (g *aggregator[K, V, A]) spill() error {
+	g.table.Sort(g.ordered, g.task.pause)
+	rest := g.table.slots[:g.table.Len()]
+	for r := range g.parts {
+		part := rest[:g.partLen(rest, r)]
+		rest = rest[len(part):]
+		if err := g.spillSlots(r, part); err != nil {
+			return err
+		}
+	}
+	g.table.Clear()
+	return nil
+}
+
+// partLen returns how many of the sorted slots, which begin at range r or behind it, are of that range.
+func (g *aggregator[K, V, A]) partLen(slots []slot[A], r int) int {
+	if len(g.parts) == 1 {
+		return len(slots)
+	}
+	for n := range slots {
+		if rangeOf(slots[n].hash()) != r {
+			return n
+		}
+	}
+	return len(slots)
+}
+
+// spillLargest spills the range of hashes that holds most, and returns how much that was.
+func (g *aggregator[K, V, A]) spillLargest() (most int64, err error) {
+	lens, largest := g.table.rangeLens(), 0
+	for r, n := range lens {
+		if bytes := g.table.slotBytes(n) + g.table.long[r].bytes; bytes > most {
+			largest, most = r, bytes
+		}
+	}
+	copies := g.table.slotBytes(lens[largest])
+	g.task.Share.Must(copies)
+	defer g.task.Share.Give(copies)
+	slots := g.table.cut(largest, lens[largest])
+	sorter := slotSort[A]{long: &g.table.long, byHash: true, pause: g.task.pause}
+	sorter.sort(slots)
+	if err := g.spillSlots(largest, slots); err != nil {
+		return 0, err
+	}
+	g.table.drop(largest)
+	return most, nil
+}
+
+// spillSlots writes sorted slots as a run of a range.
+func (g *aggregator[K, V, A]) spillSlots(r int, slots []slot[A]) error {
+	if len(slots) == 0 {
+		return nil
+	}
+	return g.parts[r].spill(func(add func(batch.KV[K, A])) {
+		for i := range slots {
+			add(batch.KV[K, A]{Key: g.keyer.Decode(slots[i].key(&g.table.long)), Value: slots[i].acc})
+		}
+	})
+}
+
+// feed calls out with each key and its accumulator, until out returns false.
+func (g *aggregator[K, V, A]) feed(out func(K, *A) bool) error {
+	if err := g.reserve(); err != nil {
 		return err
 	}
-	for _, place := range table.order(ordered, t.pause) {
-		t.advance()
-		if !out(keyer.Decode(table.Key(place)), table.Acc(place)) {
-			break
+	g.table.Sort(g.ordered, g.task.pause)
+	rest := g.table.slots[:g.table.Len()]
+	for r := range g.parts {
+		part := rest[:g.partLen(rest, r)]
+		rest = rest[len(part):]
+		if more, err := g.feedPart(r, part, out); err != nil || !more {
+			return err
 		}
 	}
 	return nil
 }
 
-func (t *Table[A]) order(ordered bool, pause func()) []uint32 {
-	if ordered {
-		return t.Sorted(pause)
+// reserve takes the memory for reading the runs of any one range. Nothing has been fed by then: what operators behind this
+// one come to hold must not be what is missing here.
+func (g *aggregator[K, V, A]) reserve() error {
+	read := g.reading()
+	if read.runs == 0 {
+		return nil
 	}
-	return t.SortedByHash(pause)
+	if g.task.Share.Take(read.bytes()) {
+		g.reserved = read.bytes()
+		return nil
+	}
+	if err := g.spill(); err != nil {
+		return err
+	}
+	g.table.release()
+	read = g.reading()
+	if err := g.task.awaitReading(&read); err != nil {
+		return err
+	}
+	g.reserved = read.bytes()
+	for r := range g.parts {
+		if err := g.parts[r].mergeTo(read.runs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// reading returns what it takes to read all runs of any one range at a time.
+func (g *aggregator[K, V, A]) reading() (r reading) {
+	for i := range g.parts {
+		part := g.parts[i].reading()
+		r.cost, r.runs = max(r.cost, part.cost), max(r.runs, part.runs)
+	}
+	return r
+}
+
+// feedPart feeds the keys of one range, of which slots are in memory, in order.
+func (g *aggregator[K, V, A]) feedPart(r int, slots []slot[A], out func(K, *A) bool) (more bool, err error) {
+	if len(g.parts[r].all) == 0 {
+		for i := range slots {
+			g.task.advance()
+			if !out(g.keyer.Decode(slots[i].key(&g.table.long)), &slots[i].acc) {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+	open, err := g.parts[r].openSome(g.parts[r].all, 0)
+	if err != nil {
+		return false, err
+	}
+	open = append(open, &slotCursor[K, A]{slots: slots, long: &g.table.long, keyer: g.keyer, byHash: !g.ordered, at: -1})
+	more = true
+	err = mergeFolded(g.task, open, g.fold, func(rec *batch.KV[K, A], _ []byte) bool {
+		g.task.advance()
+		more = out(rec.Key, &rec.Value)
+		return more
+	})
+	return more, err
+}
+
+// drop gives up what was spilled.
+func (g *aggregator[K, V, A]) drop() error {
+	var errs []error
+	for r := range g.parts {
+		errs = append(errs, g.parts[r].drop())
+	}
+	return errors.Join(errs...)
+}
+
+func (g *aggregator[K, V, A]) release() {
+	g.table.release()
+	g.task.Share.Give(g.reserved)
+	g.reserved = 0
+}
+
+// slotCursor is the cursor over sorted slots.
+type slotCursor[K, A any] struct {
+	slots  []slot[A]
+	long   *arenas
+	keyer  *batch.Keyer[K]
+	byHash bool
+	at     int
+	buf    []byte // a hash and a key
+	rec    batch.KV[K, A]
+}
+
+func (c *slotCursor[K, A]) next() (bool, error) {
+	c.at++
+	return c.at < len(c.slots), nil
+}
+
+func (c *slotCursor[K, A]) key() []byte {
+	s := &c.slots[c.at]
+	key := s.key(c.long)
+	if c.byHash {
+		c.buf = append(binary.BigEndian.AppendUint64(c.buf[:0], s.hash()), key...)
+		return c.buf
+	}
+	return unsafe.Slice(unsafe.StringData(key), len(key))
+}
+
+func (c *slotCursor[K, A]) record() *batch.KV[K, A] {
+	s := &c.slots[c.at]
+	c.rec = batch.KV[K, A]{Key: c.keyer.Decode(s.key(c.long)), Value: s.acc}
+	return &c.rec
+}
+
+// close leaves the slots to their table.
+func (c *slotCursor[K, A]) close() {}

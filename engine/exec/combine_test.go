@@ -37,7 +37,6 @@ func BenchmarkWordCountTask(b *testing.B) {
 		return k
 	}}
 	exec.OnCoroutine(b, func(t *exec.Task) error {
-		t.TableBytes = 1 << 30
 		combine := exec.CombineKeys(t, &discardPort{}, 32, keyed)
 		consume := exec.FlatMap(t, 0, strings.FieldsSeq, combine.Consume.(func(string) bool))
 		b.SetBytes(int64(bytes))

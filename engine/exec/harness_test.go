@@ -16,6 +16,7 @@ import (
 
 	"fletch/engine"
 	"fletch/engine/batch"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
@@ -28,7 +29,7 @@ type bench struct {
 	memory     *memory.CheckedAllocator
 	program    exec.Program
 	stages     []plan.Stage
-	tableBytes int64
+	shareBytes int64 // of a task's share
 	partitions int
 	ports      map[int]*port // by node
 	metrics    plan.Metrics  // of the last run
@@ -41,7 +42,7 @@ func newBench(t *testing.T, job *engine.Job) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, program: job.Program(), tableBytes: 1 << 20, partitions: 3, ports: map[int]*port{}}
+	b := &bench{t: t, program: job.Program(), shareBytes: 1 << 40, partitions: 3, ports: map[int]*port{}}
 	b.memory = memory.NewCheckedAllocator(memory.NewGoAllocator())
 	if b.stages, err = plan.Stages(graph); err != nil {
 		t.Fatal(err)
@@ -72,16 +73,26 @@ func (b *bench) run(stage int, open func(*exec.Task) exec.Source) (err error) {
 	for node, p := range b.ports {
 		ports[node] = p
 	}
+	spill := &exec.MemorySpill{}
+	defer spill.Close()
 	c := s.Spawn(coro.Spec{Name: b.t.Name()}, func(c *coro.Coroutine) error {
 		task := &exec.Task{
-			Context: ctx, Coroutine: c, Memory: b.memory, Log: slog.New(slog.DiscardHandler), TableBytes: b.tableBytes, Progress: new(exec.Progress),
-			Partitions: func(int) int { return b.partitions },
+			Context: ctx, Coroutine: c, Memory: b.memory, Log: slog.New(slog.DiscardHandler), Progress: new(exec.Progress),
+			Partitions: func(int) int { return b.partitions }, Spill: spill,
 		}
+		share, e := budget.NewPool(b.shareBytes, 1).Join(c)
+		if e != nil {
+			return e
+		}
+		task.Share = share
 		src := &counted{Source: open(task)}
 		defer func() { // also if user code ends the goroutine
 			err, b.metrics, b.read = cmp.Or(err, task.Failure()), task.Metrics(), src.calls
 			if e := src.Close(); e != nil {
 				b.t.Error(e)
+			}
+			if used := share.Used(); used != 0 {
+				b.t.Errorf("%d bytes of the share were not given back", used)
 			}
 		}()
 		err = b.program.Run(task, &b.stages[stage], ports, src)

@@ -147,9 +147,9 @@ type roles[K, B, P any] struct {
 func hashJoin[K, B, P any](t *Task, keyer *batch.Keyer[K], build *held[batch.KV[K, B]], probe *held[batch.KV[K, P]],
 	buildCodec *batch.Codec[batch.KV[K, B]], probeCodec *batch.Codec[batch.KV[K, P]], r roles[K, B, P]) error {
 	h := &hashed[K, B, P]{task: t, keyer: keyer, exact: keyer.Exact(), roles: r}
-	h.build = &groups[K, B]{task: t, table: newTable[uint32](slotsFor(build.rows), aggregating), codec: buildCodec}
+	h.build = newGroups(t, buildCodec, keyer, newTable[uint32](nil, slotsFor(build.rows), aggregating))
 	defer h.build.release()
-	if err := h.build.collect(build, keyer); err != nil {
+	if err := h.build.collect(build); err != nil {
 		return err
 	}
 	h.build.sort()
@@ -221,10 +221,9 @@ func (h *hashed[K, B, P]) match(kv *batch.KV[K, P], place uint32) bool {
 		return true
 	}
 	key := h.key(kv.Key, place)
-	const value = 1 // the field of batch.KV
-	for _, id := range h.build.rows[h.build.starts[group]:h.build.starts[group+1]] {
+	for _, id := range h.build.rowsOf(group) {
 		h.task.pause()
-		h.build.decoders[id.record].ReadField(value, &h.kv, int(id.row))
+		h.build.value(id, &h.kv)
 		if !h.roles.pair(key, kv.Value, h.kv.Value) {
 			return false
 		}
@@ -255,7 +254,7 @@ func (h *hashed[K, B, P]) rest() {
 		if out == nil {
 			continue
 		}
-		for _, id := range b.rows[b.starts[group]:b.starts[group+1]] {
+		for _, id := range b.rowsOf(group) {
 			h.task.advance()
 			row := []batch.KV[K, B]{{}}
 			b.decoders[id.record].Read(row, int(id.row))

@@ -85,25 +85,25 @@ func hashedOrder[K, V any](keyer *batch.Keyer[K]) OrderKey[batch.KV[K, V]] {
 
 // openBoth opens the runs of two operators at once: as many as the share grants, at least two of each.
 func openBoth[A, B any](a *runs[A], b *runs[B]) (cursor[A], cursor[B], error) {
-	reserved := min(len(b.all), 2)
-	bytes := int64(reserved) * b.cost()
-	if err := a.task.await(bytes); err != nil {
+	ra, rb := a.reading(), b.reading()
+	if err := a.task.awaitReading(&ra, &rb); err != nil {
 		return nil, nil, err
 	}
 	var first cursor[A]
+	bytes := rb.bytes()
 	defer func() { // rows may be left while runs are merged
 		a.task.Share.Give(bytes)
 		if first != nil {
 			first.close()
 		}
 	}()
-	open, err := a.openFew(0)
+	open, err := a.openRead(ra)
 	if err != nil {
 		return nil, nil, err
 	}
 	first = newMerger(open)
 	bytes = 0
-	second, err := b.openFew(reserved)
+	second, err := b.openRead(rb)
 	if err != nil {
 		return nil, nil, err
 	}

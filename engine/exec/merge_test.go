@@ -92,7 +92,7 @@ func TestMergeIsASort(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			open, err := r.openFew(0)
+			open, err := r.openFew()
 			if err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func TestMergeFolds(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		open, err := r.openFew(0)
+		open, err := r.openFew()
 		if err != nil {
 			return err
 		}
@@ -175,9 +175,9 @@ func TestMergeStops(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		open, ok, err := r.open()
-		if !ok || err != nil {
-			return errors.Join(errors.New("not opened"), err)
+		open, err := r.openFew()
+		if err != nil {
+			return err
 		}
 		return merge(task, open, func(rec *keyed, _ []byte, _ int) bool { return rec.Key < "b" })
 	})
@@ -203,7 +203,7 @@ func TestMergeTellsOfEachFailure(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			open, err := r.openFew(0)
+			open, err := r.openFew()
 			if err != nil {
 				return err
 			}
@@ -235,7 +235,7 @@ func TestRecordsLargerThanTheShare(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = r.openFew(0)
+		_, err = r.openFew()
 		return err
 	})
 	var tooLarge *budget.TooLargeError
@@ -265,7 +265,7 @@ func BenchmarkMerge(b *testing.B) {
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					open, _, err := r.open()
+					open, err := r.openFew()
 					if err != nil {
 						return err
 					}

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"io"
-	"iter"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -67,6 +66,7 @@ func recordVectors[T any](t *Task, d *batch.Decoder[T], rec arrow.Record, rows [
 	if err := d.Reset(rec); err != nil {
 		return false, t.blame(err, nil)
 	}
+	t.decoded += batch.SizeOf(rec)
 	for from := 0; from < d.Len(); from += len(rows) {
 		some := rows[:min(len(rows), d.Len()-from)]
 		d.Read(some, from)
@@ -200,16 +200,4 @@ func Spread[T any](t *Task, node int, port Port, codec *batch.Codec[T], partitio
 		e.add(rec)
 		return true
 	}, Finish: e.finish}
-}
-
-// once guards a sequence that can be ranged over a single time, as its values are not kept.
-func once[V any](seq iter.Seq[V]) iter.Seq[V] {
-	ranged := false
-	return func(yield func(V) bool) {
-		if ranged {
-			panic("the values of a group can be ranged over once; collect them (slices.Collect) to use them again")
-		}
-		ranged = true
-		seq(yield)
-	}
 }

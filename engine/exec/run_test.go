@@ -132,7 +132,7 @@ func TestPartsBelongToRows(t *testing.T) {
 			job := engine.NewJob("test")
 			x := exchange(engine.Map(engine.Range(job, 0, n), func(i int64) engine.KV[int64, string] { return engine.Pair(i, text(i)) }))
 			b := newBench(t, job)
-			b.tableBytes = 64 << 10
+			b.shareBytes = 64 << 10
 			if err := b.source(0, n); err != nil {
 				t.Fatal(err)
 			}
@@ -196,12 +196,13 @@ func TestLargeItemsMakeSmallBatches(t *testing.T) {
 	}
 }
 
-// TestCombinerFlushes folds under tables that hold everything, some keys or next to nothing: the results are the same.
+// TestCombinerFlushes folds under shares for everything, for some keys and for next to nothing: the results are the same.
 func TestCombinerFlushes(t *testing.T) {
 	const n, partitions = 15_000, 3
-	key := func(i int64) string { return fmt.Sprintf("%0*d", 1+i%40, i*i%7919) }
+	// Each key comes twice in a row, so that a table pays whatever its size, and again much later.
+	key := func(i int64) string { i = i / 2 % 2500; return fmt.Sprintf("%0*d", 1+i%40, i*7919) }
 	want, rowsMoved := map[string]string(nil), []int64(nil)
-	for _, tableBytes := range []int64{1 << 30, 256 << 10, 1} {
+	for _, shareBytes := range []int64{1 << 30, 512 << 10, 128 << 10} {
 		job := engine.NewJob("test")
 		in := engine.Map(engine.Range(job, 0, n), func(i int64) engine.KV[string, string] { return engine.Pair(key(i), fmt.Sprint(i%10)) })
 		concat := engine.Reduce(in, func(a, b string) string { return a + b }) // the order of values matters
@@ -214,11 +215,12 @@ func TestCombinerFlushes(t *testing.T) {
 		})
 		out := write(engine.Union(concat, counts, distinct))
 		b := newBench(t, job)
-		b.tableBytes, b.partitions = tableBytes, partitions
+		b.shareBytes, b.partitions = shareBytes, partitions
 		if err := b.source(0, n); err != nil {
 			t.Fatal(err)
 		}
 		rowsMoved = append(rowsMoved, b.metrics.RowsOut)
+		b.shareBytes = max(shareBytes, 1<<20)
 		for stage := range b.stages[1:] {
 			for p := range partitions {
 				if err := b.exchange(stage+1, p); err != nil {
@@ -237,7 +239,7 @@ func TestCombinerFlushes(t *testing.T) {
 			want = got
 		}
 		if !maps.Equal(got, want) {
-			t.Errorf("the results under tables of %d bytes differ from those of one that holds all", tableBytes)
+			t.Errorf("the results under a share of %d bytes differ from those of one that holds all", shareBytes)
 		}
 	}
 	if !slices.IsSortedFunc(rowsMoved, cmp.Compare[int64]) || rowsMoved[0] == rowsMoved[1] || rowsMoved[1] == rowsMoved[2] {

@@ -53,8 +53,6 @@ func (r *runs[T]) write(records func(add func(T))) (Run, error) {
 		return nil, err
 	}
 	r.writer = w
-	r.task.Share.Must(spillBytes)
-	defer r.task.Share.Give(spillBytes)
 	records(r.out.add)
 	if err := r.out.finish(); err != nil {
 		return nil, err
@@ -62,36 +60,51 @@ func (r *runs[T]) write(records func(add func(T))) (Run, error) {
 	return w.Close()
 }
 
-// open opens all runs for reading, in their order. Where the share does not grant what that takes at a time, it returns
-// false, and nothing is open.
-func (r *runs[T]) open() ([]cursor[T], bool, error) {
-	if need := int64(len(r.all)) * r.cost(); !r.task.Share.Take(need) {
-		return nil, false, nil
+// openFew opens all runs for reading, in their order, for a caller who has given back all the memory that he can do without.
+// It waits for the part of it that the share is sure of, and needs that for two runs: where not all can be read at a time,
+// some are merged first. Closing a cursor gives back what it took.
+func (r *runs[T]) openFew() ([]cursor[T], error) {
+	read := r.reading()
+	if err := r.task.awaitReading(&read); err != nil {
+		return nil, err
 	}
-	open, err := r.openSome(r.all)
-	return open, err == nil, err
+	return r.openRead(read)
 }
 
-// openFew is open for a caller who has given back all that he can do without: where not all runs can be read at a time, it
-// first merges some of them. It waits for the part of the memory that the share is sure of and needs it for two runs. The
-// cost of so many of them has been taken already.
-func (r *runs[T]) openFew(taken int) ([]cursor[T], error) {
-	for ; ; taken = 0 {
-		granted, err := r.take(taken)
-		if err != nil {
-			return nil, err
+// openRead opens all runs with the memory that was taken for that, merging some of them first where it is not enough.
+func (r *runs[T]) openRead(read reading) (open []cursor[T], err error) {
+	defer func() {
+		if open == nil {
+			r.task.Share.Give(read.bytes())
 		}
-		if granted == len(r.all) {
-			return r.openSome(r.all)
-		}
-		if err := r.mergeSome(granted); err != nil {
-			return nil, err
-		}
+	}()
+	if err := r.mergeTo(read.runs); err != nil {
+		return nil, err
 	}
+	open, err = r.openSome(r.all, read.cost)
+	if err != nil {
+		return nil, err
+	}
+	r.task.Share.Give(read.cost * int64(read.runs-len(open)))
+	return open, nil
 }
+
+// reading is the memory for reading several runs at a time.
+type reading struct {
+	cost int64 // of one run
+	runs int
+}
+
+func (r reading) bytes() int64 { return r.cost * int64(r.runs) }
+
+// reading returns what it takes to read all runs at a time.
+func (r *runs[T]) reading() reading { return reading{r.cost(), len(r.all)} }
 
 // cost is the memory that reading one run takes, the largest of them.
 func (r *runs[T]) cost() (bytes int64) {
+	if len(r.all) == 0 {
+		return 0
+	}
 	var rec T
 	for _, run := range r.all {
 		bytes = max(bytes, run.ReadBytes())
@@ -99,27 +112,45 @@ func (r *runs[T]) cost() (bytes int64) {
 	return bytes + int64(cursorRows[T]())*int64(unsafe.Sizeof(rec))
 }
 
-// take takes the cost of as many runs as the share grants, but of two if there are as many, and returns their number, with
-// those whose cost is taken.
-func (r *runs[T]) take(taken int) (granted int, err error) {
-	cost := r.cost()
-	granted = min(len(r.all), 2)
-	if err := r.task.await(int64(granted-taken) * cost); err != nil {
-		r.task.Share.Give(int64(taken) * cost)
-		return 0, err
+// awaitReading takes the memory for reading several lists of runs at the same time. It lowers their numbers of runs to what
+// the share grants, but not below two of each list, for which it waits.
+func (t *Task) awaitReading(lists ...*reading) error {
+	wanted := make([]int, len(lists))
+	least := int64(0)
+	for i, l := range lists {
+		wanted[i], l.runs = l.runs, min(l.runs, 2)
+		least += l.bytes()
 	}
-	for granted < len(r.all) && r.task.Share.Take(cost) {
-		granted++
+	if err := t.await(least); err != nil {
+		return err
 	}
-	return granted, nil
+	for granted := true; granted; {
+		granted = false
+		for i, l := range lists {
+			if l.runs < wanted[i] && t.Share.Take(l.cost) {
+				l.runs++
+				granted = true
+			}
+		}
+	}
+	return nil
+}
+
+// mergeTo merges runs until there are at most n, which is the number of those that can be read at a time: the caller has
+// taken the memory for that.
+func (r *runs[T]) mergeTo(n int) error {
+	for len(r.all) > n {
+		if err := r.mergeSome(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mergeSome makes one run of several neighbours, as the order of equal keys is that of their runs. It takes no more of them
-// than leaves as many as can be read at a time, and of the places in question the one with the fewest bytes. The cost of
-// that many runs has been taken.
+// than leaves atATime, and of the places in question the one with the fewest bytes.
 func (r *runs[T]) mergeSome(atATime int) error {
 	n := min(atATime, len(r.all)-atATime+1)
-	r.task.Share.Give(int64(atATime-n) * r.cost())
 	first, least := 0, int64(-1)
 	for i := range len(r.all) - n + 1 {
 		bytes := int64(0)
@@ -131,7 +162,7 @@ func (r *runs[T]) mergeSome(atATime int) error {
 		}
 	}
 	some := r.all[first : first+n]
-	open, err := r.openSome(some)
+	open, err := r.openSome(some, 0)
 	if err != nil {
 		return err
 	}
@@ -140,7 +171,6 @@ func (r *runs[T]) mergeSome(atATime int) error {
 		r.task.check(mergeFolded(r.task, open, r.fold, func(rec *T, _ []byte) bool { add(*rec); return true }))
 	})
 	if err != nil {
-		closeAll(open) // where the merge has not begun
 		return err
 	}
 	for _, run := range some {
@@ -187,27 +217,29 @@ func mergeFolded[T any](t *Task, open []cursor[T], fold func(into, rec *T), f fu
 	return err
 }
 
+// openSome opens runs; the cursor of each gives back so much of what the caller has taken when it is closed. After an
+// error none is open, and nothing has been given back.
+func (r *runs[T]) openSome(some []Run, taken int64) ([]cursor[T], error) {
+	open := make([]cursor[T], 0, len(some)+1) // one more for what is in memory
+	for _, run := range some {
+		src, err := run.Open()
+		if err != nil {
+			for _, c := range open {
+				c.(*runCursor[T]).taken = 0
+			}
+			closeAll(open)
+			return nil, err
+		}
+		open = append(open, &runCursor[T]{task: r.task, encode: r.key, src: src, taken: taken, left: run.Rows(), decoder: r.codec.NewDecoder()})
+	}
+	return open, nil
+}
+
 // closeAll closes cursors.
 func closeAll[T any](open []cursor[T]) {
 	for _, c := range open {
 		c.close()
 	}
-}
-
-// openSome opens runs whose cost has been taken; their cursors give it back.
-func (r *runs[T]) openSome(some []Run) ([]cursor[T], error) {
-	cost := r.cost()
-	open := make([]cursor[T], 0, len(some))
-	for _, run := range some {
-		src, err := run.Open()
-		if err != nil {
-			closeAll(open)
-			r.task.Share.Give(int64(len(some)-len(open)) * cost)
-			return nil, err
-		}
-		open = append(open, &runCursor[T]{task: r.task, encode: r.key, src: src, taken: cost, left: run.Rows(), decoder: r.codec.NewDecoder()})
-	}
-	return open, nil
 }
 
 // runCursor is the cursor over a spilled run. It decodes a few rows at a time.

@@ -171,7 +171,7 @@ func (s *sorter[T]) feed(f func(rec *T) bool) error {
 	if err := s.spillAll(); err != nil {
 		return err
 	}
-	open, err := s.runs.openFew(0)
+	open, err := s.runs.openFew()
 	if err != nil {
 		return err
 	}

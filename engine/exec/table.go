@@ -1,11 +1,11 @@
 package exec
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"unsafe"
 
 	"fletch/engine/batch"
+	"fletch/engine/budget"
 )
 
 // Table holds one accumulator of type A for each key: open addressing with linear probing. A key of at most 15 bytes
@@ -14,13 +14,17 @@ import (
 // A slot's place is given by the high bits of the key's hash after a multiplication that differs from one use of tables
 // to the next. Keys that come in the order of another table, or of their hashes, would otherwise fill one table from its
 // beginning and probe ever longer.
+//
+// The memory of slots and of long keys is taken from a share. What accumulators point to is not seen here: see hold.
 type Table[A any] struct {
 	slots []slot[A] // a power of two of them
 	odd   uint64    // what hashes are multiplied by
 	shift uint      // from a hash to its place
 	used  int
-	long  arena
-	touch uint64 // keeps the loads of warm alive
+	long  arenas
+	share *budget.Share // nil if the owner has taken the memory
+	taken int64         // from share
+	touch uint64        // keeps the loads of warm alive
 }
 
 // slot is empty while hi is zero; no key has that.
@@ -29,6 +33,7 @@ type slot[A any] struct {
 	acc    A
 }
 
+// minSlots is the size of a table that is begun. It is taken from the share without asking; a vector of keys fits in.
 const minSlots = 1 << 10
 
 // The uses of tables, as what their hashes are multiplied by: fractions of the golden ratio and of the square root of 3.
@@ -37,11 +42,56 @@ const (
 	aggregating = 0xbb67ae8584caa73b
 )
 
-func newTable[A any](slots int, odd uint64) *Table[A] {
-	t := &Table[A]{odd: odd}
-	t.resize(slots)
+// newTable returns a table of as many slots, a power of two, as the share grants, at most so many. Without a share it has
+// that many, and takes no more keys than there is room for.
+func newTable[A any](share *budget.Share, slots int, odd uint64) *Table[A] {
+	t := &Table[A]{odd: odd, share: share}
+	t.resize(t.allot(slots))
 	return t
 }
+
+// slotBytes returns the size of so many slots.
+func (t *Table[A]) slotBytes(n int) int64 { return int64(n) * int64(unsafe.Sizeof(slot[A]{})) }
+
+// allot takes the memory of n slots, or of the half of these and so on, and returns their number.
+func (t *Table[A]) allot(n int) int {
+	for ; n > minSlots; n /= 2 {
+		if t.take(t.slotBytes(n)) {
+			return n
+		}
+	}
+	t.must(t.slotBytes(minSlots))
+	return minSlots
+}
+
+func (t *Table[A]) take(bytes int64) bool {
+	if t.share == nil {
+		return true
+	}
+	if !t.share.Take(bytes) {
+		return false
+	}
+	t.taken += bytes
+	return true
+}
+
+func (t *Table[A]) must(bytes int64) {
+	if t.share != nil {
+		t.share.Must(bytes)
+		t.taken += bytes
+	}
+}
+
+func (t *Table[A]) give(bytes int64) {
+	if t.share != nil {
+		t.share.Give(bytes)
+		t.taken -= bytes
+	}
+}
+
+// hold counts bytes that accumulators have come to keep. They are there already, so they are not refused, but Room is,
+// once the share is overdrawn. Clear gives them back.
+func (t *Table[A]) hold(bytes int64) { t.must(bytes) }
 
 // place is where the search for a key of this hash begins.
 func (t *Table[A]) place(hash uint64) uint64 { return hash * t.odd >> (t.shift & 63) }
@@ -55,24 +105,60 @@ func (t *Table[A]) resize(n int) {
 // Len returns the number of keys.
 func (t *Table[A]) Len() int { return t.used }
 
-// Bytes returns the memory that the table occupies, without what accumulators point to.
-func (t *Table[A]) Bytes() int64 {
-	return int64(len(t.slots))*int64(unsafe.Sizeof(slot[A]{})) + t.long.bytes
+// Room makes sure that keys can be added, all of which may be new. It returns false, and the table is as it was, where the
+// share does not grant the memory, or the share is overdrawn and the table could give some back.
+func (t *Table[A]) Room(keys *batch.Vector) bool {
+	if t.used > 0 || keys.LongBytes > 0 {
+		if !t.take(keys.LongBytes) {
+			return false
+		}
+		t.give(keys.LongBytes) // it is taken in larger pieces, when the arenas grow
+	}
+	for !t.fits(len(keys.Words)) {
+		if !t.grow() {
+			return false
+		}
+	}
+	return true
 }
 
-// GrownBytes returns what Bytes might become while n further keys are added.
-func (t *Table[A]) GrownBytes(n int) int64 {
-	if t.fits(n) {
-		return t.Bytes()
+// awaitRoom waits until an empty table has room for keys.
+func (t *Table[A]) awaitRoom(task *Task, keys *batch.Vector) error {
+	if err := task.await(keys.LongBytes); err != nil {
+		return err
 	}
-	return 3 * t.Bytes() // the old slots and twice as many new ones
+	t.share.Give(keys.LongBytes)
+	return nil
 }
 
 // fits tells whether n more keys leave a quarter of the slots empty.
 func (t *Table[A]) fits(n int) bool { return t.used+n <= len(t.slots)-len(t.slots)/4 }
 
-// Locate finds the slot of each key, adding those that are missing. at[i] is the place of keys.Words[i] and stays valid
-// until the following call; fresh[i] says that the key was added, with a zero accumulator.
+// grow doubles the slots, if the share grants that.
+func (t *Table[A]) grow() bool {
+	old := t.slots
+	if !t.take(t.slotBytes(2 * len(old))) {
+		return false
+	}
+	defer t.give(t.slotBytes(len(old)))
+	t.resize(2 * len(old))
+	mask := uint64(len(t.slots) - 1)
+	for k := range old {
+		if old[k].hi == 0 {
+			continue
+		}
+		i := t.place(old[k].hash())
+		for t.slots[i].hi != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = old[k]
+	}
+	return true
+}
+
+// Locate finds the slot of each key, adding those that are missing; the caller has made sure that there is Room. at[i] is
+// the place of keys.Words[i] and stays valid until the following call; fresh[i] says that the key was added, with a zero
+// accumulator.
 func (t *Table[A]) Locate(keys *batch.Vector, at []uint32, fresh []bool) {
 	words := keys.Words
 	at, fresh = at[:len(words)], fresh[:len(words)]
@@ -105,10 +191,10 @@ func countKeys(t *Table[int64], keys *batch.Vector) {
 	}
 }
 
-// prepare makes room for as many new keys and loads the slots that they are looked for in.
+// prepare loads the slots that keys are looked for in.
 func (t *Table[A]) prepare(words []batch.Words) {
-	for !t.fits(len(words)) {
-		t.grow()
+	if !t.fits(len(words)) {
+		panic("exec: keys are added to a table that has no room for them")
 	}
 	t.warm(words)
 }
@@ -154,47 +240,34 @@ func (t *Table[A]) locateLong(w *batch.Words, key string) (place uint32, fresh b
 			return uint32(i), false
 		}
 		if s.hi == 0 {
-			s.lo, s.hi = w.Lo, t.long.add(key)
+			mark, bytes := t.long.add(key, w.Hash)
+			if bytes > 0 {
+				t.must(bytes)
+			}
+			s.lo, s.hi = w.Lo, mark
 			t.used++
 			return uint32(i), true
 		}
 	}
 }
 
-// grow doubles the slots.
-func (t *Table[A]) grow() {
-	old := t.slots
-	t.resize(2 * len(old))
-	mask := uint64(len(t.slots) - 1)
-	for k := range old {
-		if old[k].hi == 0 {
-			continue
-		}
-		i := t.place(batch.HashOf(old[k].lo, old[k].hi))
-		for t.slots[i].hi != 0 {
-			i = (i + 1) & mask
-		}
-		t.slots[i] = old[k]
-	}
-}
-
-// Acc returns the accumulator at a place, valid until the following Locate or Clear.
+// Acc returns the accumulator at a place, valid until the following Locate, Sort or Clear.
 func (t *Table[A]) Acc(place uint32) *A { return &t.slots[place].acc }
 
 // Key returns the normalised key at a place. It is a view of the table, which must not change any more while the key is
 // in use.
-func (t *Table[A]) Key(place uint32) string {
-	s := &t.slots[place]
+func (t *Table[A]) Key(place uint32) string { return t.slots[place].key(&t.long) }
+
+// key is a view of the slot, or of the arena of a long key.
+func (s *slot[A]) key(long *arenas) string {
 	if s.hi >= batch.LongTag {
-		return t.long.at(s.hi)
+		return long.at(s.hi)
 	}
 	return unsafe.String((*byte)(unsafe.Pointer(&s.lo)), int(s.hi>>56)-1)
 }
 
-// Hash returns the hash of the key at a place.
-func (t *Table[A]) Hash(place uint32) uint64 {
-	return batch.HashOf(t.slots[place].lo, t.slots[place].hi)
-}
+// hash returns the hash of the slot's key; not after a Sort by keys.
+func (s *slot[A]) hash() uint64 { return batch.HashOf(s.lo, s.hi) }
 
 // Places returns the place of each key, in no order of meaning.
 func (t *Table[A]) Places() []uint32 {
@@ -207,68 +280,20 @@ func (t *Table[A]) Places() []uint32 {
 	return places
 }
 
-// Sorted returns the place of each key, in increasing order of the keys. It calls pause now and then.
-func (t *Table[A]) Sorted(pause func()) []uint32 {
-	return t.sorted(sorting{pause: pause}, func(place uint32) uint64 {
-		if s := &t.slots[place]; s.hi < batch.LongTag {
-			return bits.ReverseBytes64(s.lo)
-		}
-		return binary.BigEndian.Uint64([]byte(t.Key(place)[:8]))
-	})
-}
-
-// SortedByHash returns the place of each key in an order that depends on the keys alone, at a lower price than theirs.
-func (t *Table[A]) SortedByHash(pause func()) []uint32 {
-	return t.sorted(sorting{pause: pause, apart: true}, t.Hash)
-}
-
-func (t *Table[A]) sorted(by sorting, prefix func(place uint32) uint64) []uint32 {
-	places := t.Places()
-	order := make([]ranked, len(places))
-	for i, p := range places {
-		order[i] = ranked{prefix(p), uint64(p)}
-	}
-	by.key = func(at uint64) []byte {
-		key := t.Key(uint32(at))
-		return unsafe.Slice(unsafe.StringData(key), len(key))
-	}
-	by.sort(order)
-	for i, o := range order {
-		places[i] = uint32(o.at)
-	}
-	return places
-}
-
-// Clear empties the table and keeps its slots.
+// Clear empties the table. It keeps as many slots as the share grants now.
 func (t *Table[A]) Clear() {
-	clear(t.slots)
-	t.used = 0
-	t.long = arena{}
-}
-
-// arena keeps the bytes of long keys. A chunk never moves, so views of it stay valid.
-type arena struct {
-	keys  []string
-	chunk []byte
-	bytes int64
-}
-
-const arenaChunk = 64 << 10
-
-// add copies key and returns its mark for slot.hi: LongTag with a number from 1 on. No slot has the bare LongTag that
-// every long key comes with, so a long key is never found by its words alone, which may be those of another.
-func (a *arena) add(key string) uint64 {
-	if len(key) > cap(a.chunk)-len(a.chunk) {
-		a.chunk = make([]byte, 0, max(arenaChunk, len(key)))
-		a.bytes += int64(cap(a.chunk))
+	slots := t.slots
+	t.release()
+	if n := t.allot(len(slots)); n == len(slots) {
+		clear(slots)
+		t.slots = slots
+	} else {
+		t.resize(n)
 	}
-	start := len(a.chunk)
-	a.chunk = append(a.chunk, key...)
-	copied := a.chunk[start:]
-	a.keys = append(a.keys, unsafe.String(unsafe.SliceData(copied), len(copied)))
-	a.bytes += int64(unsafe.Sizeof(key))
-	return batch.LongTag | uint64(len(a.keys))
 }
 
-// at returns the key with this mark.
-func (a *arena) at(mark uint64) string { return a.keys[(mark&^batch.LongTag)-1] }
+// release gives all memory back. Until it is cleared the table takes no keys.
+func (t *Table[A]) release() {
+	t.give(t.taken)
+	t.slots, t.used, t.long = nil, 0, arenas{}
+}

@@ -28,8 +28,6 @@ type Task struct {
 	Spill Spill
 	// Log takes what user code logs.
 	Log *slog.Logger
-	// TableBytes is how large the table of one combiner may grow before it is flushed.
-	TableBytes int64
 	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
 	// Index is the task's number within its stage.
@@ -55,6 +53,8 @@ type Task struct {
 	failure  error       // of the last run
 	aborted  error       // why rows were left: the run fails with it
 	source   Source      // that the last record came from
+	decoded  int64       // bytes of the batches whose records were fed
+	tables   []emptier   // of the run's combiners
 	sides    map[int]any // the records of those that were read, by exchange
 	steps    int64       // those of Progress, and some that are not told yet
 	row      int         // within the batch that source yielded last; below zero: no record is at work

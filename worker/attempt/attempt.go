@@ -113,7 +113,6 @@ func (a *attempt) join() error {
 	a.spill = spill.New(a.coroutine, share, filepath.Join(a.job.TempDir, spill.FileName(a.spec.Name)))
 	a.task.Share, a.task.Spill = share, spillFile{a.spill}
 	a.task.Memory = &counted{Allocator: a.job.Memory, share: share}
-	a.task.TableBytes = share.Sure() / 2
 	return nil
 }
 

@@ -1,0 +1,84 @@
+package batch
+
+import (
+	"reflect"
+	"unsafe"
+)
+
+// Pointed returns a function that tells how many bytes a record's strings and slices hold, or nil for a type that has none.
+// What two of them share is counted twice.
+func Pointed[T any]() func(rec *T) int64 {
+	f := compilePointed(reflect.TypeFor[T]())
+	if f == nil {
+		return nil
+	}
+	return func(rec *T) int64 { return f(unsafe.Pointer(rec)) }
+}
+
+// pointed tells the bytes that the value at p holds beside its own.
+type pointed func(p unsafe.Pointer) int64
+
+// compilePointed returns nil for a type of fixed size.
+func compilePointed(t reflect.Type) pointed {
+	if isTime(t) {
+		return nil // its location is shared
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return func(p unsafe.Pointer) int64 { return int64(len(*(*string)(p))) }
+	case reflect.Slice:
+		return pointedSlice(t.Elem())
+	case reflect.Array:
+		element := compilePointed(t.Elem())
+		if element == nil {
+			return nil
+		}
+		n, size := t.Len(), t.Elem().Size()
+		return func(p unsafe.Pointer) int64 { return pointedElements(p, n, size, element) }
+	case reflect.Struct:
+		return pointedStruct(t)
+	default:
+		return nil
+	}
+}
+
+func pointedSlice(elem reflect.Type) pointed {
+	element, size := compilePointed(elem), elem.Size()
+	return func(p unsafe.Pointer) int64 {
+		s := (*sliceHeader)(p)
+		bytes := int64(s.cap) * int64(size)
+		if element != nil {
+			bytes += pointedElements(s.data, s.len, size, element)
+		}
+		return bytes
+	}
+}
+
+func pointedElements(first unsafe.Pointer, n int, size uintptr, element pointed) (bytes int64) {
+	for i := range n {
+		bytes += element(unsafe.Add(first, uintptr(i)*size))
+	}
+	return bytes
+}
+
+func pointedStruct(t reflect.Type) pointed {
+	type field struct {
+		offset uintptr
+		value  pointed
+	}
+	var fields []field
+	for f := range t.Fields() {
+		if value := compilePointed(f.Type); value != nil {
+			fields = append(fields, field{f.Offset, value})
+		}
+	}
+	if fields == nil {
+		return nil
+	}
+	return func(p unsafe.Pointer) (bytes int64) {
+		for _, f := range fields {
+			bytes += f.value(unsafe.Add(p, f.offset))
+		}
+		return bytes
+	}
+}
