@@ -9,6 +9,7 @@ LINTER = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
 FUZZTIME ?= 10s
 SIZE     ?= 1GB
+MEMORY   ?= 256MiB
 ROUNDS   ?= 3
 RUN      ?=
 
@@ -42,8 +43,8 @@ fuzz: ## Fuzz each decoder for FUZZTIME=10s
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" < /dev/null; \
 		done); done
 
-bench: ## Compare with the limit, DuckDB and a cluster: SIZE=1GB ROUNDS=3 RUN=wordcount,scale,cluster,scaling,...
-	cd bench && go run ./cmd/bench --size=$(SIZE) --rounds=$(ROUNDS) $(if $(RUN),--run=$(RUN))
+bench: ## Compare with the limit, DuckDB, GNU sort and a cluster: SIZE=1GB MEMORY=256MiB ROUNDS=3 RUN=wordcount,terasort,groupby,...
+	cd bench && go run ./cmd/bench --size=$(SIZE) --memory=$(MEMORY) --rounds=$(ROUNDS) $(if $(RUN),--run=$(RUN))
 
 generate: ## Generate code
 	go generate ./...

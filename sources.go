@@ -13,7 +13,7 @@ import (
 //
 //go:embed engine/*.go engine/batch/*.go engine/batch/frame/*.go engine/batch/gather/*.go engine/coro/*.go engine/exec/*.go engine/plan/*.go
 //go:embed fault/*.go internal/machine/*.go report/*.go shuffle/*.go storage/*.go worker/attempt/*.go local/*.go master/state/*.go master/schedule/*.go master/view/*.go
-//go:embed format/csvio/*.go format/jsonio/*.go format/textio/*.go format/internal/jsontext/*.go format/internal/rows/*.go
+//go:embed format/csvio/*.go format/jsonio/*.go format/textio/*.go format/internal/input/*.go format/internal/jsontext/*.go format/internal/rows/*.go
 var Sources embed.FS
 
 // Dir returns the directory that the sources were compiled in; none if the build left it out, as -trimpath does.

@@ -1179,6 +1179,7 @@ type JobStage struct {
 	Metrics       *Metrics               `protobuf:"bytes,7,opt,name=metrics,proto3" json:"metrics,omitempty"`
 	Seconds       float64                `protobuf:"fixed64,8,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	ExpectedBytes int64                  `protobuf:"varint,9,opt,name=expected_bytes,json=expectedBytes,proto3" json:"expected_bytes,omitempty"`
+	Skew          *Skew                  `protobuf:"bytes,10,opt,name=skew,proto3" json:"skew,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1274,6 +1275,13 @@ func (x *JobStage) GetExpectedBytes() int64 {
 		return x.ExpectedBytes
 	}
 	return 0
+}
+
+func (x *JobStage) GetSkew() *Skew {
+	if x != nil {
+		return x.Skew
+	}
+	return nil
 }
 
 type JobOutput struct {
@@ -1929,7 +1937,7 @@ const file_cluster_proto_rawDesc = "" +
 	"errorClass\x1a;\n" +
 	"\rCountersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x87\x02\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xac\x02\n" +
 	"\bJobStage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1939,7 +1947,9 @@ const file_cluster_proto_rawDesc = "" +
 	"\battempts\x18\x06 \x01(\x03R\battempts\x12,\n" +
 	"\ametrics\x18\a \x01(\v2\x12.fletch.v1.MetricsR\ametrics\x12\x18\n" +
 	"\aseconds\x18\b \x01(\x01R\aseconds\x12%\n" +
-	"\x0eexpected_bytes\x18\t \x01(\x03R\rexpectedBytes\"_\n" +
+	"\x0eexpected_bytes\x18\t \x01(\x03R\rexpectedBytes\x12#\n" +
+	"\x04skew\x18\n" +
+	" \x01(\v2\x0f.fletch.v1.SkewR\x04skew\"_\n" +
 	"\tJobOutput\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05parts\x18\x02 \x01(\x03R\x05parts\x12\x12\n" +
@@ -2044,6 +2054,7 @@ var file_cluster_proto_goTypes = []any{
 	nil,                         // 29: fletch.v1.Job.CountersEntry
 	(*Graph)(nil),               // 30: fletch.v1.Graph
 	(*Metrics)(nil),             // 31: fletch.v1.Metrics
+	(*Skew)(nil),                // 32: fletch.v1.Skew
 }
 var file_cluster_proto_depIdxs = []int32{
 	4,  // 0: fletch.v1.StatusReply.masters:type_name -> fletch.v1.Master
@@ -2056,44 +2067,45 @@ var file_cluster_proto_depIdxs = []int32{
 	19, // 7: fletch.v1.Job.outputs:type_name -> fletch.v1.JobOutput
 	29, // 8: fletch.v1.Job.counters:type_name -> fletch.v1.Job.CountersEntry
 	31, // 9: fletch.v1.JobStage.metrics:type_name -> fletch.v1.Metrics
-	28, // 10: fletch.v1.AuditReply.entries:type_name -> fletch.v1.AuditEntry
-	2,  // 11: fletch.v1.Cluster.Status:input_type -> fletch.v1.StatusRequest
-	0,  // 12: fletch.v1.Cluster.Ping:input_type -> fletch.v1.PingRequest
-	6,  // 13: fletch.v1.Cluster.HavePlugin:input_type -> fletch.v1.HavePluginRequest
-	8,  // 14: fletch.v1.Cluster.PutPlugin:input_type -> fletch.v1.PluginChunk
-	10, // 15: fletch.v1.Cluster.GetPlugin:input_type -> fletch.v1.GetPluginRequest
-	8,  // 16: fletch.v1.Cluster.StorePlugin:input_type -> fletch.v1.PluginChunk
-	11, // 17: fletch.v1.Cluster.Submit:input_type -> fletch.v1.SubmitRequest
-	14, // 18: fletch.v1.Cluster.ListJobs:input_type -> fletch.v1.ListJobsRequest
-	16, // 19: fletch.v1.Cluster.GetJob:input_type -> fletch.v1.GetJobRequest
-	16, // 20: fletch.v1.Cluster.WatchJob:input_type -> fletch.v1.GetJobRequest
-	20, // 21: fletch.v1.Cluster.CancelJob:input_type -> fletch.v1.CancelJobRequest
-	16, // 22: fletch.v1.Cluster.ExplainJob:input_type -> fletch.v1.GetJobRequest
-	22, // 23: fletch.v1.Cluster.JobLogs:input_type -> fletch.v1.JobLogsRequest
-	24, // 24: fletch.v1.Cluster.AddMaster:input_type -> fletch.v1.AddMasterRequest
-	25, // 25: fletch.v1.Cluster.RemoveMaster:input_type -> fletch.v1.RemoveMasterRequest
-	26, // 26: fletch.v1.Cluster.Audit:input_type -> fletch.v1.AuditRequest
-	3,  // 27: fletch.v1.Cluster.Status:output_type -> fletch.v1.StatusReply
-	1,  // 28: fletch.v1.Cluster.Ping:output_type -> fletch.v1.PingReply
-	7,  // 29: fletch.v1.Cluster.HavePlugin:output_type -> fletch.v1.HavePluginReply
-	9,  // 30: fletch.v1.Cluster.PutPlugin:output_type -> fletch.v1.PutPluginReply
-	8,  // 31: fletch.v1.Cluster.GetPlugin:output_type -> fletch.v1.PluginChunk
-	9,  // 32: fletch.v1.Cluster.StorePlugin:output_type -> fletch.v1.PutPluginReply
-	13, // 33: fletch.v1.Cluster.Submit:output_type -> fletch.v1.SubmitReply
-	15, // 34: fletch.v1.Cluster.ListJobs:output_type -> fletch.v1.ListJobsReply
-	17, // 35: fletch.v1.Cluster.GetJob:output_type -> fletch.v1.Job
-	17, // 36: fletch.v1.Cluster.WatchJob:output_type -> fletch.v1.Job
-	17, // 37: fletch.v1.Cluster.CancelJob:output_type -> fletch.v1.Job
-	21, // 38: fletch.v1.Cluster.ExplainJob:output_type -> fletch.v1.ExplainReply
-	23, // 39: fletch.v1.Cluster.JobLogs:output_type -> fletch.v1.LogLine
-	3,  // 40: fletch.v1.Cluster.AddMaster:output_type -> fletch.v1.StatusReply
-	3,  // 41: fletch.v1.Cluster.RemoveMaster:output_type -> fletch.v1.StatusReply
-	27, // 42: fletch.v1.Cluster.Audit:output_type -> fletch.v1.AuditReply
-	27, // [27:43] is the sub-list for method output_type
-	11, // [11:27] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	32, // 10: fletch.v1.JobStage.skew:type_name -> fletch.v1.Skew
+	28, // 11: fletch.v1.AuditReply.entries:type_name -> fletch.v1.AuditEntry
+	2,  // 12: fletch.v1.Cluster.Status:input_type -> fletch.v1.StatusRequest
+	0,  // 13: fletch.v1.Cluster.Ping:input_type -> fletch.v1.PingRequest
+	6,  // 14: fletch.v1.Cluster.HavePlugin:input_type -> fletch.v1.HavePluginRequest
+	8,  // 15: fletch.v1.Cluster.PutPlugin:input_type -> fletch.v1.PluginChunk
+	10, // 16: fletch.v1.Cluster.GetPlugin:input_type -> fletch.v1.GetPluginRequest
+	8,  // 17: fletch.v1.Cluster.StorePlugin:input_type -> fletch.v1.PluginChunk
+	11, // 18: fletch.v1.Cluster.Submit:input_type -> fletch.v1.SubmitRequest
+	14, // 19: fletch.v1.Cluster.ListJobs:input_type -> fletch.v1.ListJobsRequest
+	16, // 20: fletch.v1.Cluster.GetJob:input_type -> fletch.v1.GetJobRequest
+	16, // 21: fletch.v1.Cluster.WatchJob:input_type -> fletch.v1.GetJobRequest
+	20, // 22: fletch.v1.Cluster.CancelJob:input_type -> fletch.v1.CancelJobRequest
+	16, // 23: fletch.v1.Cluster.ExplainJob:input_type -> fletch.v1.GetJobRequest
+	22, // 24: fletch.v1.Cluster.JobLogs:input_type -> fletch.v1.JobLogsRequest
+	24, // 25: fletch.v1.Cluster.AddMaster:input_type -> fletch.v1.AddMasterRequest
+	25, // 26: fletch.v1.Cluster.RemoveMaster:input_type -> fletch.v1.RemoveMasterRequest
+	26, // 27: fletch.v1.Cluster.Audit:input_type -> fletch.v1.AuditRequest
+	3,  // 28: fletch.v1.Cluster.Status:output_type -> fletch.v1.StatusReply
+	1,  // 29: fletch.v1.Cluster.Ping:output_type -> fletch.v1.PingReply
+	7,  // 30: fletch.v1.Cluster.HavePlugin:output_type -> fletch.v1.HavePluginReply
+	9,  // 31: fletch.v1.Cluster.PutPlugin:output_type -> fletch.v1.PutPluginReply
+	8,  // 32: fletch.v1.Cluster.GetPlugin:output_type -> fletch.v1.PluginChunk
+	9,  // 33: fletch.v1.Cluster.StorePlugin:output_type -> fletch.v1.PutPluginReply
+	13, // 34: fletch.v1.Cluster.Submit:output_type -> fletch.v1.SubmitReply
+	15, // 35: fletch.v1.Cluster.ListJobs:output_type -> fletch.v1.ListJobsReply
+	17, // 36: fletch.v1.Cluster.GetJob:output_type -> fletch.v1.Job
+	17, // 37: fletch.v1.Cluster.WatchJob:output_type -> fletch.v1.Job
+	17, // 38: fletch.v1.Cluster.CancelJob:output_type -> fletch.v1.Job
+	21, // 39: fletch.v1.Cluster.ExplainJob:output_type -> fletch.v1.ExplainReply
+	23, // 40: fletch.v1.Cluster.JobLogs:output_type -> fletch.v1.LogLine
+	3,  // 41: fletch.v1.Cluster.AddMaster:output_type -> fletch.v1.StatusReply
+	3,  // 42: fletch.v1.Cluster.RemoveMaster:output_type -> fletch.v1.StatusReply
+	27, // 43: fletch.v1.Cluster.Audit:output_type -> fletch.v1.AuditReply
+	28, // [28:44] is the sub-list for method output_type
+	12, // [12:28] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }

@@ -200,6 +200,17 @@ func TestEmptyMessages(t *testing.T) {
 	}
 }
 
+// TestMetrics forgets no field.
+func TestMetrics(t *testing.T) {
+	var every plan.Metrics // each field has a value of its own
+	for i := range reflect.TypeFor[plan.Metrics]().NumField() {
+		reflect.ValueOf(&every).Elem().Field(i).SetInt(int64(i + 1))
+	}
+	if m, err := MetricsOf(every).Plan(); m != every || err != nil {
+		t.Errorf("metrics come back as %+v, %v; they were %+v", m, err, every)
+	}
+}
+
 func TestBadMessages(t *testing.T) {
 	node := func(n *Node) error { _, err := (&Graph{Nodes: []*Node{n}}).Plan(); return err }
 	stage := func(s *Stage) error { _, err := s.Plan(); return err }

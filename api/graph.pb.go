@@ -639,6 +639,66 @@ func (x *Stage) GetOutputPartitions() []int32 {
 	return nil
 }
 
+type Skew struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Partition     int32                  `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
+	Bytes         int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	MeanBytes     int64                  `protobuf:"varint,3,opt,name=mean_bytes,json=meanBytes,proto3" json:"mean_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Skew) Reset() {
+	*x = Skew{}
+	mi := &file_graph_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Skew) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Skew) ProtoMessage() {}
+
+func (x *Skew) ProtoReflect() protoreflect.Message {
+	mi := &file_graph_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Skew.ProtoReflect.Descriptor instead.
+func (*Skew) Descriptor() ([]byte, []int) {
+	return file_graph_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Skew) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *Skew) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Skew) GetMeanBytes() int64 {
+	if x != nil {
+		return x.MeanBytes
+	}
+	return 0
+}
+
 type Task struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stage         int32                  `protobuf:"varint,1,opt,name=stage,proto3" json:"stage,omitempty"`
@@ -652,7 +712,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_graph_proto_msgTypes[8]
+	mi := &file_graph_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +724,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[8]
+	mi := &file_graph_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +737,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{8}
+	return file_graph_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Task) GetStage() int32 {
@@ -716,20 +776,24 @@ func (x *Task) GetHi() int32 {
 }
 
 type Metrics struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RowsIn        int64                  `protobuf:"varint,1,opt,name=rows_in,json=rowsIn,proto3" json:"rows_in,omitempty"`
-	BytesIn       int64                  `protobuf:"varint,2,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
-	RowsOut       int64                  `protobuf:"varint,3,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"`
-	BytesOut      int64                  `protobuf:"varint,4,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
-	ShuffleBytes  int64                  `protobuf:"varint,5,opt,name=shuffle_bytes,json=shuffleBytes,proto3" json:"shuffle_bytes,omitempty"`
-	SpilledBytes  int64                  `protobuf:"varint,6,opt,name=spilled_bytes,json=spilledBytes,proto3" json:"spilled_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	RowsIn         int64                  `protobuf:"varint,1,opt,name=rows_in,json=rowsIn,proto3" json:"rows_in,omitempty"`
+	BytesIn        int64                  `protobuf:"varint,2,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	RowsOut        int64                  `protobuf:"varint,3,opt,name=rows_out,json=rowsOut,proto3" json:"rows_out,omitempty"`
+	BytesOut       int64                  `protobuf:"varint,4,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
+	ShuffleBytes   int64                  `protobuf:"varint,5,opt,name=shuffle_bytes,json=shuffleBytes,proto3" json:"shuffle_bytes,omitempty"`
+	SpilledBytes   int64                  `protobuf:"varint,6,opt,name=spilled_bytes,json=spilledBytes,proto3" json:"spilled_bytes,omitempty"`
+	Spills         int64                  `protobuf:"varint,7,opt,name=spills,proto3" json:"spills,omitempty"`
+	SpillWaitNanos int64                  `protobuf:"varint,8,opt,name=spill_wait_nanos,json=spillWaitNanos,proto3" json:"spill_wait_nanos,omitempty"`
+	GrantedBytes   int64                  `protobuf:"varint,9,opt,name=granted_bytes,json=grantedBytes,proto3" json:"granted_bytes,omitempty"`
+	PeakBytes      int64                  `protobuf:"varint,10,opt,name=peak_bytes,json=peakBytes,proto3" json:"peak_bytes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_graph_proto_msgTypes[9]
+	mi := &file_graph_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +805,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[9]
+	mi := &file_graph_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +818,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{9}
+	return file_graph_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Metrics) GetRowsIn() int64 {
@@ -799,6 +863,34 @@ func (x *Metrics) GetSpilledBytes() int64 {
 	return 0
 }
 
+func (x *Metrics) GetSpills() int64 {
+	if x != nil {
+		return x.Spills
+	}
+	return 0
+}
+
+func (x *Metrics) GetSpillWaitNanos() int64 {
+	if x != nil {
+		return x.SpillWaitNanos
+	}
+	return 0
+}
+
+func (x *Metrics) GetGrantedBytes() int64 {
+	if x != nil {
+		return x.GrantedBytes
+	}
+	return 0
+}
+
+func (x *Metrics) GetPeakBytes() int64 {
+	if x != nil {
+		return x.PeakBytes
+	}
+	return 0
+}
+
 type ShuffleOutput struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Exchange      int32                  `protobuf:"varint,1,opt,name=exchange,proto3" json:"exchange,omitempty"`
@@ -809,7 +901,7 @@ type ShuffleOutput struct {
 
 func (x *ShuffleOutput) Reset() {
 	*x = ShuffleOutput{}
-	mi := &file_graph_proto_msgTypes[10]
+	mi := &file_graph_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +913,7 @@ func (x *ShuffleOutput) String() string {
 func (*ShuffleOutput) ProtoMessage() {}
 
 func (x *ShuffleOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[10]
+	mi := &file_graph_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +926,7 @@ func (x *ShuffleOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShuffleOutput.ProtoReflect.Descriptor instead.
 func (*ShuffleOutput) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{10}
+	return file_graph_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ShuffleOutput) GetExchange() int32 {
@@ -865,7 +957,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_graph_proto_msgTypes[11]
+	mi := &file_graph_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +969,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[11]
+	mi := &file_graph_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +982,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{11}
+	return file_graph_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Part) GetSink() int32 {
@@ -947,7 +1039,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_graph_proto_msgTypes[12]
+	mi := &file_graph_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1051,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[12]
+	mi := &file_graph_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1064,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{12}
+	return file_graph_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Result) GetShuffles() []*ShuffleOutput {
@@ -1063,20 +1155,31 @@ const file_graph_proto_rawDesc = "" +
 	"\x04thin\x18\b \x01(\bR\x04thin\x12\x14\n" +
 	"\x05sides\x18\t \x03(\x05R\x05sides\x12+\n" +
 	"\x11output_partitions\x18\n" +
-	" \x03(\x05R\x10outputPartitions\"z\n" +
+	" \x03(\x05R\x10outputPartitions\"Y\n" +
+	"\x04Skew\x12\x1c\n" +
+	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x1d\n" +
+	"\n" +
+	"mean_bytes\x18\x03 \x01(\x03R\tmeanBytes\"z\n" +
 	"\x04Task\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12&\n" +
 	"\x05split\x18\x03 \x01(\v2\x10.fletch.v1.SplitR\x05split\x12\x0e\n" +
 	"\x02lo\x18\x04 \x01(\x05R\x02lo\x12\x0e\n" +
-	"\x02hi\x18\x05 \x01(\x05R\x02hi\"\xbf\x01\n" +
+	"\x02hi\x18\x05 \x01(\x05R\x02hi\"\xc5\x02\n" +
 	"\aMetrics\x12\x17\n" +
 	"\arows_in\x18\x01 \x01(\x03R\x06rowsIn\x12\x19\n" +
 	"\bbytes_in\x18\x02 \x01(\x03R\abytesIn\x12\x19\n" +
 	"\brows_out\x18\x03 \x01(\x03R\arowsOut\x12\x1b\n" +
 	"\tbytes_out\x18\x04 \x01(\x03R\bbytesOut\x12#\n" +
 	"\rshuffle_bytes\x18\x05 \x01(\x03R\fshuffleBytes\x12#\n" +
-	"\rspilled_bytes\x18\x06 \x01(\x03R\fspilledBytes\"A\n" +
+	"\rspilled_bytes\x18\x06 \x01(\x03R\fspilledBytes\x12\x16\n" +
+	"\x06spills\x18\a \x01(\x03R\x06spills\x12(\n" +
+	"\x10spill_wait_nanos\x18\b \x01(\x03R\x0espillWaitNanos\x12#\n" +
+	"\rgranted_bytes\x18\t \x01(\x03R\fgrantedBytes\x12\x1d\n" +
+	"\n" +
+	"peak_bytes\x18\n" +
+	" \x01(\x03R\tpeakBytes\"A\n" +
 	"\rShuffleOutput\x12\x1a\n" +
 	"\bexchange\x18\x01 \x01(\x05R\bexchange\x12\x14\n" +
 	"\x05bytes\x18\x02 \x03(\x03R\x05bytes\"\x8e\x01\n" +
@@ -1109,7 +1212,7 @@ func file_graph_proto_rawDescGZIP() []byte {
 	return file_graph_proto_rawDescData
 }
 
-var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_graph_proto_goTypes = []any{
 	(*Graph)(nil),         // 0: fletch.v1.Graph
 	(*Node)(nil),          // 1: fletch.v1.Node
@@ -1119,12 +1222,13 @@ var file_graph_proto_goTypes = []any{
 	(*FileRange)(nil),     // 5: fletch.v1.FileRange
 	(*Split)(nil),         // 6: fletch.v1.Split
 	(*Stage)(nil),         // 7: fletch.v1.Stage
-	(*Task)(nil),          // 8: fletch.v1.Task
-	(*Metrics)(nil),       // 9: fletch.v1.Metrics
-	(*ShuffleOutput)(nil), // 10: fletch.v1.ShuffleOutput
-	(*Part)(nil),          // 11: fletch.v1.Part
-	(*Result)(nil),        // 12: fletch.v1.Result
-	nil,                   // 13: fletch.v1.Result.CountersEntry
+	(*Skew)(nil),          // 8: fletch.v1.Skew
+	(*Task)(nil),          // 9: fletch.v1.Task
+	(*Metrics)(nil),       // 10: fletch.v1.Metrics
+	(*ShuffleOutput)(nil), // 11: fletch.v1.ShuffleOutput
+	(*Part)(nil),          // 12: fletch.v1.Part
+	(*Result)(nil),        // 13: fletch.v1.Result
+	nil,                   // 14: fletch.v1.Result.CountersEntry
 }
 var file_graph_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.Graph.nodes:type_name -> fletch.v1.Node
@@ -1133,10 +1237,10 @@ var file_graph_proto_depIdxs = []int32{
 	4,  // 3: fletch.v1.Node.sink:type_name -> fletch.v1.Location
 	5,  // 4: fletch.v1.Split.files:type_name -> fletch.v1.FileRange
 	6,  // 5: fletch.v1.Task.split:type_name -> fletch.v1.Split
-	10, // 6: fletch.v1.Result.shuffles:type_name -> fletch.v1.ShuffleOutput
-	11, // 7: fletch.v1.Result.parts:type_name -> fletch.v1.Part
-	13, // 8: fletch.v1.Result.counters:type_name -> fletch.v1.Result.CountersEntry
-	9,  // 9: fletch.v1.Result.metrics:type_name -> fletch.v1.Metrics
+	11, // 6: fletch.v1.Result.shuffles:type_name -> fletch.v1.ShuffleOutput
+	12, // 7: fletch.v1.Result.parts:type_name -> fletch.v1.Part
+	14, // 8: fletch.v1.Result.counters:type_name -> fletch.v1.Result.CountersEntry
+	10, // 9: fletch.v1.Result.metrics:type_name -> fletch.v1.Metrics
 	10, // [10:10] is the sub-list for method output_type
 	10, // [10:10] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
@@ -1155,7 +1259,7 @@ func file_graph_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_graph_proto_rawDesc), len(file_graph_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -90,11 +90,14 @@ func jobStageOf(s *report.Stage) *JobStage {
 		Metrics:       MetricsOf(s.Metrics),
 		Seconds:       s.Seconds,
 		ExpectedBytes: s.ExpectedBytes,
+		Skew:          SkewOf(s.Skew),
 	}
 }
 
 func (c *checker) jobStage(m *JobStage) report.Stage {
 	metrics, err := m.GetMetrics().Plan()
+	c.keep(err)
+	skew, err := m.GetSkew().Plan()
 	c.keep(err)
 	return report.Stage{
 		ID:            c.index("a stage's id", m.GetId(), maxNodes),
@@ -106,5 +109,6 @@ func (c *checker) jobStage(m *JobStage) report.Stage {
 		Metrics:       metrics,
 		Seconds:       c.seconds(m.GetSeconds()),
 		ExpectedBytes: c.size("its input", m.GetExpectedBytes()),
+		Skew:          skew,
 	}
 }

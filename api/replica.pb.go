@@ -1942,6 +1942,7 @@ type SnapshotRecord_Stage struct {
 	StartedUnixNanos  int64                  `protobuf:"varint,6,opt,name=started_unix_nanos,json=startedUnixNanos,proto3" json:"started_unix_nanos,omitempty"`
 	FinishedUnixNanos int64                  `protobuf:"varint,7,opt,name=finished_unix_nanos,json=finishedUnixNanos,proto3" json:"finished_unix_nanos,omitempty"`
 	Tasks             int32                  `protobuf:"varint,8,opt,name=tasks,proto3" json:"tasks,omitempty"` // how many there are; a job that has ended has no records of them
+	Skew              *Skew                  `protobuf:"bytes,9,opt,name=skew,proto3" json:"skew,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2030,6 +2031,13 @@ func (x *SnapshotRecord_Stage) GetTasks() int32 {
 		return x.Tasks
 	}
 	return 0
+}
+
+func (x *SnapshotRecord_Stage) GetSkew() *Skew {
+	if x != nil {
+		return x.Skew
+	}
+	return nil
 }
 
 // Exchange is what was written to an exchange so far.
@@ -2433,7 +2441,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x18\n" +
 	"\amembers\x18\x03 \x01(\fR\amembers\x12#\n" +
-	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xfd\x14\n" +
+	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xa2\x15\n" +
 	"\x0eSnapshotRecord\x124\n" +
 	"\x04head\x18\x01 \x01(\v2\x1e.fletch.v1.SnapshotRecord.HeadH\x00R\x04head\x12:\n" +
 	"\x06worker\x18\x02 \x01(\v2 .fletch.v1.SnapshotRecord.WorkerH\x00R\x06worker\x127\n" +
@@ -2486,7 +2494,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x06worker\x18\x02 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\rR\x05class\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\"\n" +
-	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xa8\x02\n" +
+	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xcd\x02\n" +
 	"\x05Stage\x12&\n" +
 	"\x05stage\x18\x01 \x01(\v2\x10.fletch.v1.StageR\x05stage\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x05R\tcommitted\x12\x16\n" +
@@ -2496,7 +2504,8 @@ const file_replica_proto_rawDesc = "" +
 	"\ametrics\x18\x05 \x01(\v2\x12.fletch.v1.MetricsR\ametrics\x12,\n" +
 	"\x12started_unix_nanos\x18\x06 \x01(\x03R\x10startedUnixNanos\x12.\n" +
 	"\x13finished_unix_nanos\x18\a \x01(\x03R\x11finishedUnixNanos\x12\x14\n" +
-	"\x05tasks\x18\b \x01(\x05R\x05tasks\x1a4\n" +
+	"\x05tasks\x18\b \x01(\x05R\x05tasks\x12#\n" +
+	"\x04skew\x18\t \x01(\v2\x0f.fletch.v1.SkewR\x04skew\x1a4\n" +
 	"\bExchange\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x05R\x04node\x12\x14\n" +
 	"\x05bytes\x18\x02 \x03(\x03R\x05bytes\x1a=\n" +
@@ -2573,6 +2582,7 @@ var file_replica_proto_goTypes = []any{
 	(*Result)(nil),                  // 34: fletch.v1.Result
 	(*Stage)(nil),                   // 35: fletch.v1.Stage
 	(*Metrics)(nil),                 // 36: fletch.v1.Metrics
+	(*Skew)(nil),                    // 37: fletch.v1.Skew
 }
 var file_replica_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.LogEntry.commands:type_name -> fletch.v1.LogCommand
@@ -2613,18 +2623,19 @@ var file_replica_proto_depIdxs = []int32{
 	2,  // 35: fletch.v1.SnapshotRecord.Failure.attempt:type_name -> fletch.v1.ReplicatedAttempt
 	35, // 36: fletch.v1.SnapshotRecord.Stage.stage:type_name -> fletch.v1.Stage
 	36, // 37: fletch.v1.SnapshotRecord.Stage.metrics:type_name -> fletch.v1.Metrics
-	27, // 38: fletch.v1.SnapshotRecord.Tasks.tasks:type_name -> fletch.v1.SnapshotRecord.Task
-	33, // 39: fletch.v1.SnapshotRecord.Task.task:type_name -> fletch.v1.Task
-	28, // 40: fletch.v1.SnapshotRecord.Task.lost:type_name -> fletch.v1.SnapshotRecord.Holder
-	2,  // 41: fletch.v1.SnapshotRecord.Task.winner:type_name -> fletch.v1.ReplicatedAttempt
-	28, // 42: fletch.v1.SnapshotRecord.Task.holder:type_name -> fletch.v1.SnapshotRecord.Holder
-	34, // 43: fletch.v1.SnapshotRecord.Task.result:type_name -> fletch.v1.Result
-	23, // 44: fletch.v1.SnapshotRecord.Task.failures:type_name -> fletch.v1.SnapshotRecord.Failure
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	37, // 38: fletch.v1.SnapshotRecord.Stage.skew:type_name -> fletch.v1.Skew
+	27, // 39: fletch.v1.SnapshotRecord.Tasks.tasks:type_name -> fletch.v1.SnapshotRecord.Task
+	33, // 40: fletch.v1.SnapshotRecord.Task.task:type_name -> fletch.v1.Task
+	28, // 41: fletch.v1.SnapshotRecord.Task.lost:type_name -> fletch.v1.SnapshotRecord.Holder
+	2,  // 42: fletch.v1.SnapshotRecord.Task.winner:type_name -> fletch.v1.ReplicatedAttempt
+	28, // 43: fletch.v1.SnapshotRecord.Task.holder:type_name -> fletch.v1.SnapshotRecord.Holder
+	34, // 44: fletch.v1.SnapshotRecord.Task.result:type_name -> fletch.v1.Result
+	23, // 45: fletch.v1.SnapshotRecord.Task.failures:type_name -> fletch.v1.SnapshotRecord.Failure
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_replica_proto_init() }

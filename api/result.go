@@ -59,7 +59,8 @@ func (c *checker) shuffleOutput(m *ShuffleOutput) plan.ShuffleOutput {
 func MetricsOf(m plan.Metrics) *Metrics {
 	return &Metrics{
 		RowsIn: m.RowsIn, BytesIn: m.BytesIn, RowsOut: m.RowsOut, BytesOut: m.BytesOut,
-		ShuffleBytes: m.ShuffleBytes, SpilledBytes: m.SpilledBytes,
+		ShuffleBytes: m.ShuffleBytes, SpilledBytes: m.SpilledBytes, Spills: m.Spills, SpillWaitNanos: m.SpillWaitNanos,
+		GrantedBytes: m.GrantedBytes, PeakBytes: m.PeakBytes,
 	}
 }
 
@@ -67,12 +68,16 @@ func MetricsOf(m plan.Metrics) *Metrics {
 func (m *Metrics) Plan() (plan.Metrics, error) {
 	c := &checker{message: "Metrics"}
 	out := plan.Metrics{
-		RowsIn:       c.size("rows in", m.GetRowsIn()),
-		BytesIn:      c.size("bytes in", m.GetBytesIn()),
-		RowsOut:      c.size("rows out", m.GetRowsOut()),
-		BytesOut:     c.size("bytes out", m.GetBytesOut()),
-		ShuffleBytes: c.size("shuffle bytes", m.GetShuffleBytes()),
-		SpilledBytes: c.size("spilled bytes", m.GetSpilledBytes()),
+		RowsIn:         c.size("rows in", m.GetRowsIn()),
+		BytesIn:        c.size("bytes in", m.GetBytesIn()),
+		RowsOut:        c.size("rows out", m.GetRowsOut()),
+		BytesOut:       c.size("bytes out", m.GetBytesOut()),
+		ShuffleBytes:   c.size("shuffle bytes", m.GetShuffleBytes()),
+		SpilledBytes:   c.size("spilled bytes", m.GetSpilledBytes()),
+		Spills:         c.size("spills", m.GetSpills()),
+		SpillWaitNanos: c.size("the wait for spills", m.GetSpillWaitNanos()),
+		GrantedBytes:   c.size("granted bytes", m.GetGrantedBytes()),
+		PeakBytes:      c.size("peak bytes", m.GetPeakBytes()),
 	}
 	return out, c.err
 }

@@ -70,6 +70,28 @@ func (m *Stage) Plan() (*plan.Stage, error) {
 	return s, nil
 }
 
+// SkewOf returns the message of a skew; nil where there is none.
+func SkewOf(s *plan.Skew) *Skew {
+	if s == nil {
+		return nil
+	}
+	return &Skew{Partition: narrow(s.Partition), Bytes: s.Bytes, MeanBytes: s.MeanBytes}
+}
+
+// Plan returns the skew of a message, which may be missing.
+func (m *Skew) Plan() (*plan.Skew, error) {
+	if m == nil {
+		return nil, nil
+	}
+	c := &checker{message: "Skew"}
+	s := &plan.Skew{
+		Partition: c.index("its partition", m.GetPartition(), maxPartitions),
+		Bytes:     c.size("its size", m.GetBytes()),
+		MeanBytes: c.size("the mean", m.GetMeanBytes()),
+	}
+	return s, c.err
+}
+
 // TaskOf returns the message of a task.
 func TaskOf(t *plan.Task) *Task {
 	m := &Task{Stage: narrow(t.Stage), Index: narrow(t.Index), Lo: narrow(t.Lo), Hi: narrow(t.Hi)}

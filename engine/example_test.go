@@ -409,3 +409,99 @@ func ExampleBroadcast() {
 	// fr: 50 + 20%
 	// de: 10 + 19%
 }
+
+func ExampleSortBy() {
+	job := engine.NewJob("example")
+	counts := engine.Count(engine.FlatMap(engine.FromSlice(job, poem), strings.FieldsSeq))
+	show(engine.SortBy(counts,
+		engine.Desc(func(kv engine.KV[string, int64]) int64 { return kv.Value }),
+		engine.Asc(func(kv engine.KV[string, int64]) string { return kv.Key })))
+	// Output:
+	// {is 3}
+	// {rose 3}
+	// {the 3}
+	// {a 1}
+	// {blue 1}
+	// {red 1}
+	// {violet 1}
+}
+
+func ExampleSample() {
+	job := engine.NewJob("example")
+	show(engine.Sample(engine.Range(job, 0, 1000), 0.005, 1)) // about one in 200
+	// Output:
+	// 54
+	// 193
+	// 204
+	// 339
+	// 616
+	// 786
+	// 811
+	// 813
+}
+
+// orders and cities are two sides to join: bob has no city, eve has no order.
+func orders(job *engine.Job) engine.Dataset[engine.KV[string, string]] {
+	return engine.FromSlice(job, []engine.KV[string, string]{engine.Pair("ann", "tea"), engine.Pair("bob", "rye"), engine.Pair("ann", "jam")})
+}
+
+func cities(job *engine.Job) engine.Dataset[engine.KV[string, string]] {
+	return engine.FromSlice(job, []engine.KV[string, string]{engine.Pair("ann", "Oslo"), engine.Pair("eve", "Rome")})
+}
+
+func ExampleJoin() {
+	job := engine.NewJob("example")
+	show(engine.Join(orders(job), cities(job)))
+	// Unordered output:
+	// {ann {tea Oslo}}
+	// {ann {jam Oslo}}
+}
+
+func ExampleLeftJoin() {
+	job := engine.NewJob("example")
+	joined := engine.LeftJoin(orders(job), cities(job))
+	show(engine.Map(joined, func(kv engine.KV[string, engine.Joined[string, engine.Optional[string]]]) string {
+		if city := kv.Value.Right; city.Valid {
+			return kv.Value.Left + " to " + city.Value
+		}
+		return kv.Value.Left + " to nowhere"
+	}))
+	// Unordered output:
+	// tea to Oslo
+	// jam to Oslo
+	// rye to nowhere
+}
+
+func ExampleRightJoin() {
+	job := engine.NewJob("example")
+	show(engine.RightJoin(orders(job), cities(job)))
+	// Unordered output:
+	// {ann {{tea true} Oslo}}
+	// {ann {{jam true} Oslo}}
+	// {eve {{ false} Rome}}
+}
+
+func ExampleFullJoin() {
+	job := engine.NewJob("example")
+	show(engine.FullJoin(orders(job), cities(job)))
+	// Unordered output:
+	// {ann {{tea true} {Oslo true}}}
+	// {ann {{jam true} {Oslo true}}}
+	// {bob {{rye true} { false}}}
+	// {eve {{ false} {Rome true}}}
+}
+
+func ExampleSemiJoin() {
+	job := engine.NewJob("example")
+	show(engine.SemiJoin(orders(job), cities(job)))
+	// Unordered output:
+	// {ann tea}
+	// {ann jam}
+}
+
+func ExampleAntiJoin() {
+	job := engine.NewJob("example")
+	show(engine.AntiJoin(orders(job), cities(job)))
+	// Output:
+	// {bob rye}
+}

@@ -81,6 +81,15 @@ func MapBatches[T, U any](in Dataset[T], f func(t *Task, rec arrow.Record) (arro
 	return mapped
 }
 
+// Sample returns each record with the given chance, from 0 to 1. The same seed and input give the same sample.
+func Sample[T any](in Dataset[T], fraction float64, seed uint64) Dataset[T] {
+	out := narrow(in, "Sample", true, func(t *exec.Task, _ int, out func(T) bool) exec.Stream {
+		return exec.Stream{Consume: exec.Sample(t, fraction, seed, out)}
+	})
+	in.job.require(out.node, fraction >= 0 && fraction <= 1, "a chance of %v: want one from 0 to 1", fraction)
+	return out
+}
+
 // Union returns the records of all its datasets.
 func Union[T any](first Dataset[T], more ...Dataset[T]) Dataset[T] {
 	op := &exec.Operator{Node: plan.Node{Kind: plan.Narrow, Op: "Union", Inputs: []int{first.node}}}

@@ -82,7 +82,7 @@ func TopN[T any](in Dataset[T], n int, orders ...Order[T]) Dataset[T] {
 		return exec.WriteTop(t, node, port, in.codec, n, orderKey(t, node, orders))
 	}
 	j.ops[node].Pull = func(t *exec.Task, src exec.Source, to any) error {
-		return exec.PullTop(t, src, in.codec, n, orderKey(t, node, orders), to.(func(T) bool))
+		return exec.PullTop(t, node, src, in.codec, n, orderKey(t, node, orders), to.(func(T) bool))
 	}
 	j.ops[node].Moved = schemaOf(in.codec)
 	return op

@@ -24,6 +24,9 @@ type Source[T any] struct {
 	Input plan.Input
 	// Open opens one split. The batches have the schema of T's codec: see batch.CodecOf.
 	Open func(t *Task, split plan.Split) (Reader, error)
+	// Err is a mistake that the format has found in T or in its options; Job.Err reports it with the operator's line. A
+	// type without a codec is found by From.
+	Err error
 }
 
 // From returns the dataset of a source's records.
@@ -31,6 +34,9 @@ func From[T any](job *Job, src Source[T]) Dataset[T] {
 	input := src.Input
 	op := &exec.Operator{Node: plan.Node{Kind: plan.Source, Op: src.Op, Source: &input}}
 	out := add[T](job, op)
+	if src.Err != nil {
+		job.mistake(op, src.Err)
+	}
 	job.require(op.ID, src.Open != nil, "the source has no Open function")
 	op.Open = func(t *exec.Task, split plan.Split) (exec.Source, error) {
 		r, err := src.Open(taskOf(t, op), split)

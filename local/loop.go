@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -193,7 +195,7 @@ func (l *loop) end(e ended) error {
 	delete(l.running, e.id)
 	l.board.End(e.id)
 	if e.err != nil {
-		e.err = l.diskFull(e.err)
+		e.err = l.temporary(e.err)
 		l.causes[e.id] = e.err
 		if class := fault.ClassOf(e.err); class == fault.Retryable || class == fault.FetchFailed {
 			l.config.Log.Warn("an attempt failed", "attempt", e.id, "class", class, "error", e.err)
@@ -203,12 +205,19 @@ func (l *loop) end(e ended) error {
 	return refused(l.apply(state.Commit{Attempt: e.id, Result: e.result, At: time.Now()}))
 }
 
-// diskFull makes the want of room for intermediate data permanent: every attempt writes to the same disk.
-func (l *loop) diskFull(err error) error {
-	if !fault.IsDiskFull(err) {
+// temporary makes trouble with the directory for intermediate data permanent: every attempt needs the same one.
+func (l *loop) temporary(err error) error {
+	class, dir := fault.ClassOf(err), l.attempts.TempDir
+	if fault.IsDiskFull(err) {
+		return fault.As(fault.Permanent, fmt.Errorf("%w: free space in %s, or choose another directory for intermediate data (--tmp)", err, l.config.TempDir))
+	}
+	if class != fault.Retryable && class != fault.FetchFailed {
 		return err
 	}
-	return fault.As(fault.Permanent, fmt.Errorf("%w: free space in %s, or choose another directory for intermediate data (--tmp)", err, l.config.TempDir))
+	if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
+		return fault.As(fault.Permanent, fmt.Errorf("the directory for intermediate data, %s, was removed while the job ran: %w", dir, err))
+	}
+	return err
 }
 
 // refused drops the error of a command that came too late, which is no failure of the loop.

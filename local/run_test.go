@@ -66,13 +66,13 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// text is lines over a small vocabulary, with words of every length.
+// text is lines of words of every length, most of which are rare.
 func text(lines int) string {
 	var b strings.Builder
 	for i := range lines {
 		for j := range 10 {
 			n := i*7919 + j*104729
-			fmt.Fprintf(&b, "%s%d ", strings.Repeat("w", n%23), n%10007)
+			fmt.Fprintf(&b, "%s%d ", strings.Repeat("w", n%23), n%1000003)
 		}
 		b.WriteByte('\n')
 	}

@@ -52,6 +52,7 @@ type Stage struct {
 	Metrics       plan.Metrics `json:"metrics"`
 	Seconds       float64      `json:"seconds"`                  // from its first attempt's start to now or to its end
 	ExpectedBytes int64        `json:"expected_bytes,omitempty"` // of input; zero: unknown
+	Skew          *plan.Skew   `json:"skew,omitempty"`           // the partition that is much larger than the others it reads
 }
 
 // Output is what one sink published.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The summary's stage names are shortened so that its lines fit summaryColumns, but not below minName.
@@ -15,12 +16,18 @@ const (
 	minName        = 24
 )
 
+// leastWait is how long the attempts of a stage have to wait for what they spilled before that is worth a word.
+const leastWait = 100 * time.Millisecond
+
 // Summary writes what came of a job: a table of its stages, a line about the whole, the user's counters and the outputs.
 func Summary(w io.Writer, j Job) {
 	fmt.Fprintf(w, "%s\n", clean(strings.TrimSpace(j.Name+"  "+j.ID)))
 	if len(j.Stages) > 0 {
 		fmt.Fprint(w, "\n")
 		writeTable(w, "", stageTable(j.Stages))
+	}
+	for i := range j.Stages {
+		fmt.Fprint(w, skew(&j.Stages[i]))
 	}
 	fmt.Fprintf(w, "\n%s\n", whole(&j))
 	if j.Error != "" {
@@ -41,7 +48,8 @@ func stageTable(stages []Stage) []*column {
 	table := []*column{
 		{title: "STAGE", right: true}, {title: "TASKS", right: true}, {title: "ATTEMPTS", right: true},
 		{title: "ROWS IN", right: true}, {title: "ROWS OUT", right: true}, {title: "BYTES IN", right: true}, {title: "BYTES OUT", right: true},
-		{title: "SHUFFLED", right: true}, {title: "SPILLED", right: true}, {title: "TIME", right: true}, {title: "OPERATORS"},
+		{title: "SHUFFLED", right: true}, {title: "PEAK", right: true}, {title: "SPILLED", right: true}, {title: "WAITED", right: true},
+		{title: "TIME", right: true}, {title: "OPERATORS"},
 	}
 	for i := range stages {
 		s := &stages[i]
@@ -64,8 +72,8 @@ func stageTable(stages []Stage) []*column {
 
 // stageCells returns a stage's line; a stage that never started has no figures.
 func stageCells(s *Stage) []string {
-	cells := make([]string, 11)
-	cells[0], cells[10] = strconv.Itoa(s.ID), clean(s.Name)
+	cells := make([]string, 13)
+	cells[0], cells[12] = strconv.Itoa(s.ID), clean(s.Name)
 	if !s.started() {
 		return cells
 	}
@@ -75,12 +83,18 @@ func stageCells(s *Stage) []string {
 		cells[2] = strconv.Itoa(s.Attempts)
 	}
 	cells[3], cells[4] = quantity(m.RowsIn), quantity(m.RowsOut)
-	for i, n := range []int64{m.BytesIn, m.BytesOut, m.ShuffleBytes, m.SpilledBytes} {
+	for i, n := range []int64{m.BytesIn, m.BytesOut, m.ShuffleBytes, m.PeakBytes} {
 		if n > 0 {
 			cells[5+i] = size(n)
 		}
 	}
-	cells[9] = duration(s.Seconds)
+	if m.Spills > 0 {
+		cells[9] = fmt.Sprintf("%s in %d", size(m.SpilledBytes), m.Spills)
+	}
+	if wait := time.Duration(m.SpillWaitNanos); wait >= leastWait {
+		cells[10] = duration(wait.Seconds())
+	}
+	cells[11] = duration(s.Seconds)
 	return cells
 }
 
@@ -90,6 +104,17 @@ func tasks(s *Stage) string {
 		return strconv.Itoa(s.Tasks)
 	}
 	return ofTasks(s.Completed, s.Tasks)
+}
+
+// skew returns the lines about a stage that has a partition which is much larger than the others.
+func skew(s *Stage) string {
+	if s.Skew == nil {
+		return ""
+	}
+	operator, _, _ := strings.Cut(s.Name, " ")
+	return fmt.Sprintf("\nstage %d is skewed: partition %d of %s has %s, %.1f times the mean, and one task reads all of it\n"+
+		"  more partitions help (--partitions), unless one key has most of it: then divide that key, and combine the parts after\n",
+		s.ID, s.Skew.Partition, clean(operator), size(s.Skew.Bytes), float64(s.Skew.Bytes)/float64(max(s.Skew.MeanBytes, 1)))
 }
 
 // whole returns the line about the job as a whole.

@@ -10,14 +10,22 @@ import (
 	"fletch/engine/plan"
 )
 
+// Absolute makes a name independent of the working directory. A URL stays as it is.
+func Absolute(name string) (string, error) {
+	if isAbsolute(name) {
+		return name, nil
+	}
+	return filepath.Abs(name)
+}
+
 // AbsoluteOutputs makes the paths of a graph's sinks independent of the working directory. URLs stay as they are.
 func AbsoluteOutputs(g *plan.Graph) error {
 	for i := range g.Nodes {
 		sink := g.Nodes[i].Sink
-		if sink == nil || isAbsolute(sink.Path) || strings.HasPrefix(sink.Path, memScheme) {
+		if sink == nil || strings.HasPrefix(sink.Path, memScheme) {
 			continue
 		}
-		path, err := filepath.Abs(sink.Path)
+		path, err := Absolute(sink.Path)
 		if err != nil {
 			return fmt.Errorf("output %s: %w", sink.Path, err)
 		}

@@ -1,65 +1,79 @@
 package contest
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// digest stands for the rows of a result in any order and in any number of parts: their number and the sum of their
-// hashes. Equal digests mean equal rows, repeated ones included.
-type digest struct {
-	rows   int64
-	hashes [2]uint64
+// Rows is a Judge of tables that have to have the same rows, in any order and in any number of parts. A table is a CSV
+// file, or the .csv files of a directory, each with a header.
+type Rows struct {
+	Header []string
+	// Floats are the columns whose values may differ a little from one result to the other, as the order of additions
+	// tells in the last digits. A value that is changed in its ninth digit is noticed in a table of millions of rows.
+	Floats []string
+
+	first string  // the first result
+	want  *digest // of it
 }
 
-func (d *digest) add(row []string) {
-	var b []byte
-	for _, field := range row {
-		b = binary.AppendUvarint(b, uint64(len(field)))
-		b = append(b, field...)
+// Check compares a result with the first one.
+func (r *Rows) Check(result string) error {
+	got, err := r.digest(result)
+	if err != nil {
+		return err
 	}
-	sum := sha256.Sum256(b)
-	d.rows++
-	d.hashes[0] += binary.LittleEndian.Uint64(sum[:8])
-	d.hashes[1] += binary.LittleEndian.Uint64(sum[8:])
+	if r.want == nil {
+		r.first, r.want = result, got
+		return nil
+	}
+	if differing := r.want.differing(got); len(differing) > 0 {
+		return r.difference(result, differing)
+	}
+	return nil
 }
 
-func digestRows(path string) (d digest, err error) {
-	err = eachRow(path, func(row []string) { d.add(row) })
+// Len returns the number of rows that the results have.
+func (r *Rows) Len() (rows int64) {
+	for _, b := range r.want.exact {
+		rows += b.size
+	}
+	return rows
+}
+
+func (r *Rows) digest(result string) (*digest, error) {
+	split := r.splitter()
+	d := newDigest(len(r.Floats))
+	err := r.each(result, func(row []string) error {
+		exact, floats, err := split.split(row)
+		if err == nil {
+			d.add(exact, floats)
+		}
+		return err
+	})
 	return d, err
 }
 
-// eachRow visits the rows of a CSV file, or of those in a directory, without their headers. A row is valid until visit
-// returns; its strings stay valid.
-func eachRow(path string, visit func(row []string)) error {
-	files := []string{path}
-	if info, err := os.Stat(path); err != nil {
+// each visits the rows of a result. A row is valid until visit returns; its strings stay valid.
+func (r *Rows) each(result string, visit func(row []string) error) error {
+	parts, err := partsOf(result, ".csv")
+	if err != nil {
 		return err
-	} else if info.IsDir() {
-		if files, err = filepath.Glob(filepath.Join(path, "*.csv")); err != nil {
-			return err
-		}
 	}
-	if len(files) == 0 {
-		return fmt.Errorf("%s: no CSV files", path)
-	}
-	for _, file := range files {
-		if err := eachRowOfFile(file, visit); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+	for _, part := range parts {
+		if err := r.eachOfPart(part, visit); err != nil {
+			return fmt.Errorf("%s: %w", part, err)
 		}
 	}
 	return nil
 }
 
-func eachRowOfFile(path string, visit func(row []string)) error {
+func (r *Rows) eachOfPart(path string, visit func(row []string) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -71,33 +85,48 @@ func eachRowOfFile(path string, visit func(row []string)) error {
 	if err != nil {
 		return fmt.Errorf("read header: %w", err)
 	}
-	if !slices.Equal(header, []string{"key", "value"}) {
-		return fmt.Errorf("header is %q, not key,value", strings.Join(header, ","))
+	if !slices.Equal(header, r.Header) {
+		return fmt.Errorf("header is %q, not %q", strings.Join(header, ","), strings.Join(r.Header, ","))
 	}
 	for {
 		row, err := reader.Read()
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return nil
-		case err != nil:
+		}
+		if err == nil {
+			err = visit(row)
+		}
+		if err != nil {
 			return err
 		}
-		visit(row)
 	}
 }
 
-// difference returns an error that says how the rows of two results differ. It holds one of them in memory.
-func difference(reference, result string) error {
+// maxBuckets is how many buckets are searched for the rows that differ: where all do, a few will tell.
+const maxBuckets = 100
+
+// difference returns an error that shows rows of the buckets that differ. It holds these rows in memory.
+func (r *Rows) difference(result string, differing []int) error {
+	looked := map[int]bool{}
+	for _, bucket := range differing[:min(len(differing), maxBuckets)] {
+		looked[bucket] = true
+	}
+	split := r.splitter()
 	missing := map[string]int{} // a row's text -> how often it is missing; negative: how often it is too many
-	count := func(path string, by int) error {
-		return eachRow(path, func(row []string) {
-			text := strings.Join(row, ",")
+	count := func(result string, by int) error {
+		return r.each(result, func(row []string) error {
+			exact, floats, err := split.split(row)
+			if err != nil || !looked[bucketOf(new(multiset).add(exact))] {
+				return err
+			}
+			text := r.text(row, floats)
 			if missing[text] += by; missing[text] == 0 {
 				delete(missing, text)
 			}
+			return nil
 		})
 	}
-	if err := errors.Join(count(reference, 1), count(result, -1)); err != nil {
+	if err := errors.Join(count(r.first, 1), count(result, -1)); err != nil {
 		return err
 	}
 	var lines []string
@@ -109,6 +138,22 @@ func difference(reference, result string) error {
 		}
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[7:], b[7:]) })
-	shown := lines[:min(len(lines), 10)]
-	return fmt.Errorf("result differs from that of %s in %d rows:\n%s", filepath.Base(reference), len(lines), strings.Join(shown, "\n"))
+	return fmt.Errorf("has other rows than the first result:\n%s", strings.Join(lines[:min(len(lines), 10)], "\n"))
+}
+
+// text shows a row, its floats with as many digits as are compared.
+func (r *Rows) text(row []string, floats []float64) string {
+	shown := slices.Clone(row)
+	for i, name := range r.Floats {
+		shown[slices.Index(r.Header, name)] = fmt.Sprintf("%.9g", floats[i])
+	}
+	return strings.Join(shown, ",")
+}
+
+func (r *Rows) splitter() *splitter {
+	s := &splitter{isFloat: make([]bool, len(r.Header))}
+	for i, name := range r.Header {
+		s.isFloat[i] = slices.Contains(r.Floats, name)
+	}
+	return s
 }

@@ -21,6 +21,7 @@ type Row struct {
 	Speed      map[string]float64 `json:"speed,omitempty"` // by contestant: how many times as fast as that one
 	Bytes      float64            `json:"bytes,omitempty"` // of a benchmark that measures memory
 	Targets    []Target           `json:"targets,omitempty"`
+	Notes      []string           `json:"notes,omitempty"` // what else there is to say, such as a ratio without a target
 }
 
 // Target is what a row should reach.
@@ -61,12 +62,13 @@ func WriteText(w io.Writer, rows []Row, peers ...string) error {
 		for _, peer := range peers {
 			cells = append(cells, number("%.2f", r.Speed[peer]))
 		}
-		blank := make([]string, len(cells))
-		if len(r.Targets) == 0 {
-			line(table, append(cells, "", "")...)
+		remarks := r.remarks()
+		if len(remarks) == 0 {
+			remarks = [][2]string{{}}
 		}
-		for _, t := range r.Targets {
-			line(table, append(cells, t.What, met(t.Met))...)
+		blank := make([]string, len(cells))
+		for _, remark := range remarks {
+			line(table, append(cells, remark[:]...)...)
 			cells = blank
 		}
 	}
@@ -79,6 +81,17 @@ func WriteText(w io.Writer, rows []Row, peers ...string) error {
 		}
 	}
 	return nil
+}
+
+// remarks are the targets, each with what became of it, and the notes.
+func (r *Row) remarks() (remarks [][2]string) {
+	for _, t := range r.Targets {
+		remarks = append(remarks, [2]string{t.What, met(t.Met)})
+	}
+	for _, note := range r.Notes {
+		remarks = append(remarks, [2]string{note})
+	}
+	return remarks
 }
 
 // line writes to a tabwriter, which keeps an error for its Flush.

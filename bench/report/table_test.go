@@ -13,7 +13,7 @@ var rows = []Row{
 		AtLeast("speed of the limit", 0.5, 0.6, "times"),
 		AtMost("peak", 512, 600, "MB"),
 	}},
-	{Benchmark: "1 KB", Contestant: "fletch", Seconds: 0.0123},
+	{Benchmark: "1 KB", Contestant: "fletch", Seconds: 0.0123, Notes: []string{"2 times the time of none"}},
 	{Benchmark: "Yield", Contestant: "fletch", Seconds: 120e-9, Targets: []Target{AtMost("ns per op", 120, 150, "")}},
 	{Benchmark: "Parked", Contestant: "fletch", Bytes: 2900},
 }
@@ -23,7 +23,7 @@ BENCHMARK        CONTESTANT  MEDIAN    MB/S   MB/S/CORE  PEAK MB  VS LIMIT  TARG
 word count 1 GB  limit       3.50 s    285.7  142.9      1255     1.00
 word count 1 GB  fletch      7.00 s    142.9  71.4       512      0.50      speed of the limit >= 0.6 times  NOT MET
                                                                             peak <= 600 MB                   met
-1 KB             fletch      12.3 ms
+1 KB             fletch      12.3 ms                                        2 times the time of none
 Yield            fletch      120.0 ns                                       ns per op <= 150                 met
 Parked           fletch      2900 B
 `

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fletch/bench/contest"
+	"fletch/bench/proc"
 	"fletch/bench/report"
 )
 
@@ -42,8 +43,8 @@ type clusterStatus struct {
 	}
 }
 
-// startCluster starts a cluster in a directory of its own; end ends it.
-func startCluster(ctx context.Context, c Config, masters, workers int) (*localCluster, error) {
+// startCluster starts a cluster in a directory of its own, with further flags; end ends it.
+func startCluster(ctx context.Context, c Config, masters, workers int, flags ...string) (*localCluster, error) {
 	if err := build(ctx, c, c.Repository, "./cmd/fletch"); err != nil {
 		return nil, err
 	}
@@ -61,7 +62,8 @@ func startCluster(ctx context.Context, c Config, masters, workers int) (*localCl
 	}
 	l := &localCluster{program: program, dir: dir}
 	began := time.Now()
-	if _, err := l.run(ctx, "cluster", "up", "--dir", dir, "--masters", strconv.Itoa(masters), "--workers", strconv.Itoa(workers)); err != nil {
+	up := append([]string{"cluster", "up", "--dir", dir, "--masters", strconv.Itoa(masters), "--workers", strconv.Itoa(workers)}, flags...)
+	if _, err := l.run(ctx, up...); err != nil {
 		return nil, errors.Join(err, l.end())
 	}
 	l.ready = time.Since(began)
@@ -113,6 +115,23 @@ func (l *localCluster) plugin(ctx context.Context, c Config, pkg string) (string
 	return file, err
 }
 
+// contestant submits a plugin's job and waits for it. Its memory is that of the workers; of what they take to compute
+// nothing is known.
+func (l *localCluster) contestant(name, plugin string, args func(output string) []string) contest.Contestant {
+	return contest.Contestant{Name: name, Program: l.program, Servers: l.workers(), Args: func(output string) []string {
+		return append([]string{"submit", "--master", l.masters(), plugin}, args(output)...)
+	}}
+}
+
+// workers are the processes of the workers.
+func (l *localCluster) workers() []int {
+	var pids []int
+	for _, w := range l.status.Workers {
+		pids = append(pids, w.PID)
+	}
+	return pids
+}
+
 // clusterWordCount compares the cluster with the same work in one process, and tells what a cluster costs that does nothing.
 func clusterWordCount(ctx context.Context, c Config) (rows []report.Row, err error) {
 	input, err := text(ctx, c, c.Bytes)
@@ -136,21 +155,12 @@ func clusterWordCount(ctx context.Context, c Config) (rows []report.Row, err err
 		return nil, err
 	}
 	name := "word count " + size(c.Bytes)
-	work := contest.Contest{
-		Name: name, Input: input, Scratch: c.data(), Rounds: c.Rounds, Timeout: c.Timeout, Progress: c.Progress,
-		Contestants: []contest.Contestant{
-			{Name: embedded, Program: c.bin("wordcount"), Args: inputOutput},
-			{Name: onCluster, Program: l.program, Args: func(input, output string) []string {
-				return append([]string{"submit", "--master", l.masters(), plugin}, inputOutput(input, output)...)
-			}},
-		},
-	}
-	scores, err := work.Run(ctx)
+	rows, err = run(ctx, c, name, c.Bytes, keysAndValues(),
+		contest.Contestant{Name: embedded, Program: c.bin("wordcount"), Args: inputOutput(input)},
+		l.contestant(onCluster, plugin, inputOutput(input)))
 	if err != nil {
 		return nil, err
 	}
-	rows = rowsOf(name, c.Bytes, scores)
-	rows[1].CoreRate, rows[1].PeakMB = 0, 0 // those of the client mean nothing
 	rows[1].Targets = []report.Target{report.AtMost("time of embedded", rows[1].Seconds/rows[0].Seconds, 1.25, "times")}
 	return append(rows, idle...), nil
 }
@@ -158,19 +168,16 @@ func clusterWordCount(ctx context.Context, c Config) (rows []report.Row, err err
 // idle tells what the cluster takes before it has done anything.
 func (l *localCluster) idle() ([]report.Row, error) {
 	var largest int64
-	var pids []int
+	pids := l.workers()
 	for _, m := range l.status.Masters {
 		pids = append(pids, m.PID)
 	}
-	for _, w := range l.status.Workers {
-		pids = append(pids, w.PID)
-	}
 	for _, pid := range pids {
-		bytes, err := residentBytes(pid, "VmRSS:")
+		status, err := proc.StatusOf(pid)
 		if err != nil {
 			return nil, err
 		}
-		largest = max(largest, bytes)
+		largest = max(largest, status.Resident)
 	}
 	mb := float64(largest) / 1e6
 	return []report.Row{
@@ -179,19 +186,4 @@ func (l *localCluster) idle() ([]report.Row, error) {
 		{Benchmark: "idle master or worker, the largest", Contestant: onCluster, PeakMB: mb,
 			Targets: []report.Target{report.AtMost("resident", mb, 100, "MB")}},
 	}, nil
-}
-
-// residentBytes reads a line of a process's status: VmRSS is what it takes now, VmHWM the most that it took.
-func residentBytes(pid int, name string) (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, name); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, fmt.Errorf("process %d has no %s", pid, name)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fletch/api"
+	"fletch/bench/proc"
 	"fletch/bench/report"
 	"fletch/client"
 	"fletch/engine/plan"
@@ -66,11 +67,11 @@ func control(ctx context.Context, c Config) (rows []report.Row, err error) {
 	}
 	var peak int64
 	for _, m := range l.status.Masters {
-		bytes, err := residentBytes(m.PID, "VmHWM:")
+		status, err := proc.StatusOf(m.PID)
 		if err != nil {
 			return nil, err
 		}
-		peak = max(peak, bytes)
+		peak = max(peak, status.Peak)
 	}
 	rate, mb := tasks/done.Seconds, float64(peak)/1e6
 	return []report.Row{{

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"fletch/bench/contest"
 	"fletch/bench/report"
 )
 
@@ -55,17 +54,10 @@ func (c Config) heldToHalfACore(ctx context.Context, workers int, input string, 
 	if err != nil {
 		return row, err
 	}
-	work := contest.Contest{
-		Name: fmt.Sprintf("%d workers", workers), Input: input, Scratch: c.data(), Rounds: c.Rounds, Timeout: c.Timeout, Progress: c.Progress,
-		Contestants: []contest.Contestant{{Name: onCluster, Program: l.program, Args: func(input, output string) []string {
-			return append([]string{"submit", "--master", l.masters(), plugin}, inputOutput(input, output)...)
-		}}},
-	}
-	scores, err := work.Run(ctx)
+	name := fmt.Sprintf("word count %s, workers of half a core: %d", size(bytes), workers)
+	rows, err := run(ctx, c, name, bytes, keysAndValues(), l.contestant(onCluster, plugin, inputOutput(input)))
 	if err != nil {
 		return row, err
 	}
-	row = rowsOf(fmt.Sprintf("word count %s, workers of half a core: %d", size(bytes), workers), bytes, scores)[0]
-	row.CoreRate, row.PeakMB = 0, 0 // those of the client mean nothing
-	return row, nil
+	return rows[0], nil
 }

@@ -1,33 +1,13 @@
 package suite
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-)
+import "fmt"
 
 var units = []struct {
 	name  string
 	bytes int64
 }{{"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}}
 
-// ParseSize reads a size such as 250MB or 1.5GB; a unit is a power of 1000.
-func ParseSize(s string) (int64, error) {
-	for _, unit := range units {
-		digits, ok := strings.CutSuffix(strings.ToUpper(s), unit.name)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-		if err != nil || !(n > 0) || n*float64(unit.bytes) > 1e15 {
-			break
-		}
-		return int64(n * float64(unit.bytes)), nil
-	}
-	return 0, fmt.Errorf("size %q: want a number and a unit of B, KB, MB or GB, such as 250MB", s)
-}
-
-// size is the text of a size.
+// size is the text of a size of data.
 func size(bytes int64) string {
 	for _, unit := range units {
 		if bytes >= unit.bytes {
@@ -35,4 +15,20 @@ func size(bytes int64) string {
 		}
 	}
 	return "0 B"
+}
+
+// memorySize is the text of a size of memory.
+func memorySize(bytes int64) string {
+	if bytes >= 1<<30 {
+		return fmt.Sprintf("%g GiB", float64(bytes)/(1<<30))
+	}
+	return fmt.Sprintf("%g MiB", float64(bytes)/(1<<20))
+}
+
+// count is the text of a number of rows.
+func count(n int64) string {
+	if n >= 1e6 {
+		return fmt.Sprintf("%.3g million", float64(n)/1e6)
+	}
+	return fmt.Sprint(n)
 }

@@ -2,21 +2,44 @@ package suite
 
 import (
 	"context"
+	"log"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"fletch/bench/report"
+	"fletch/internal/machine"
 )
+
+// work keeps the programs of the tests, so that each is linked once.
+var work string
+
+func TestMain(m *testing.M) {
+	var err error
+	if work, err = os.MkdirTemp("", "suite-"); err != nil {
+		log.Fatal(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(work); err != nil {
+		log.Fatal(err)
+	}
+	os.Exit(code)
+}
+
+func newConfig(t *testing.T) Config {
+	t.Helper()
+	return Config{
+		Module: "..", Repository: "../..", Work: work, Bytes: 1e6, Words: 10_000, MemoryBytes: machine.LeastMemory,
+		Rounds: 1, Timeout: time.Minute, Progress: t.Output(),
+	}
+}
 
 // The contestants that need no Fletch count a small text, through the whole way of a benchmark.
 func TestWordCountersAgree(t *testing.T) {
-	c := Config{
-		Module: "..", Repository: "../..", Work: t.TempDir(),
-		Words: 10_000, Rounds: 1, Timeout: time.Minute, Progress: t.Output(),
-	}
-	rows, err := countWords(context.Background(), c, "word count 1 MB", 1e6, c.Rounds, limit, duckdb)
+	c := newConfig(t)
+	rows, err := countWords(context.Background(), c, "word count 1 MB", 1e6, limit, duckdb)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +51,35 @@ func TestWordCountersAgree(t *testing.T) {
 	}
 	if product := rows[0].Speed[duckdb] * rows[1].Speed[limit]; product < 0.99 || product > 1.01 {
 		t.Errorf("speeds contradict each other: %v, %v", rows[0].Speed, rows[1].Speed)
+	}
+}
+
+// The benchmarks that compare Fletch with others run with very small inputs: what counts is that all results are the same.
+func TestSmallContests(t *testing.T) {
+	c := newConfig(t)
+	for name, contestants := range map[string][]string{
+		"spill":           {duckdb, "fletch 4 GiB", "fletch 64 MiB"},
+		"wordcount-small": {"fletch 4 GiB", "fletch 64 MiB"},
+		"groupby":         slices.Repeat([]string{duckdb, fletch}, len(questions)),
+		"join":            {duckdb, fletch},
+	} {
+		rows, err := Run(context.Background(), c, []string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range rows {
+			got = append(got, r.Contestant)
+			if r.Seconds <= 0 || r.PeakMB <= 0 {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		if !slices.Equal(got, contestants) {
+			t.Errorf("%s has the contestants %q, want %q", name, got, contestants)
+		}
+		if own := rows[len(rows)-1]; len(own.Targets) == 0 {
+			t.Errorf("%s has no target", name)
+		}
 	}
 }
 
@@ -86,17 +138,16 @@ func TestMicroBenchmarksAreParsed(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	for text, want := range map[string]int64{"1GB": 1e9, "1.5 gb": 15e8, "250MB": 250e6, "1KB": 1000, "7B": 7} {
-		if got, err := ParseSize(text); err != nil || got != want {
-			t.Errorf("%s: %d, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"", "1", "GB", "-1GB", "NaNGB", "1e30GB", "1TB"} {
-		if got, err := ParseSize(text); err == nil {
-			t.Errorf("%q is taken for %d bytes", text, got)
-		}
-	}
 	if got := size(4e9); got != "4 GB" {
 		t.Errorf("4e9 is shown as %s", got)
+	}
+	if got := memorySize(256 << 20); got != "256 MiB" {
+		t.Errorf("256 MiB are shown as %s", got)
+	}
+	if got := memorySize(4 << 30); got != "4 GiB" {
+		t.Errorf("4 GiB are shown as %s", got)
+	}
+	if got := count(20e6) + ", " + count(12_345_678) + ", " + count(999); got != "20 million, 12.3 million, 999" {
+		t.Errorf("numbers are shown as %s", got)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
+
+	"fletch/bench/proc"
 )
 
 // throttle holds a process, its children, and those that they will have, to half a core, by a control group of their own.
@@ -28,7 +29,7 @@ func throttle(pid int) (release func() error, err error) {
 			return nil, errors.Join(err, release())
 		}
 	}
-	members, err := withChildren(pid)
+	members, err := proc.Tree(pid)
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
@@ -38,27 +39,4 @@ func throttle(pid int) (release func() error, err error) {
 		}
 	}
 	return release, nil
-}
-
-// withChildren returns a process and its children.
-func withChildren(pid int) ([]int, error) {
-	pids := []int{pid}
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range tasks {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		for child := range strings.FieldsSeq(string(text)) {
-			n, err := strconv.Atoi(child)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
-			pids = append(pids, n)
-		}
-	}
-	return pids, nil
 }

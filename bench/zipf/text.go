@@ -4,16 +4,15 @@ package zipf
 
 import (
 	"errors"
-	"io"
+	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
+	"fletch/bench/chunks"
 )
 
 const (
-	chunkBytes = 1 << 20 // a chunk has its own random numbers, so chunks are made side by side
+	chunkBytes = 1 << 20 // a chunk has its own random numbers
 	lineBytes  = 80      // a line ends with the first word that reaches this length
 )
 
@@ -42,13 +41,18 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// Write writes the text to w.
-func Write(w io.Writer, c Config) error {
+// File describes the file of a text.
+func File(c Config) (chunks.File, error) {
 	c = c.withDefaults()
 	if err := c.validate(); err != nil {
-		return err
+		return chunks.File{}, err
 	}
-	return newText(c).write(w)
+	t := &text{config: c, words: newVocabulary(c.Words), ranks: newSampler(c.Words)}
+	return chunks.File{
+		Name:   fmt.Sprintf("zipf-%d-bytes-%d-words-seed-%d.txt", c.Bytes, c.Words, c.Seed),
+		Chunks: (c.Bytes + chunkBytes - 1) / chunkBytes,
+		Fill:   t.fillChunk,
+	}, nil
 }
 
 // text makes the chunks of one Config.
@@ -58,41 +62,10 @@ type text struct {
 	ranks  sampler
 }
 
-func newText(c Config) *text {
-	return &text{config: c, words: newVocabulary(c.Words), ranks: newSampler(c.Words)}
-}
-
-func (t *text) chunks() int64 {
-	return (t.config.Bytes + chunkBytes - 1) / chunkBytes
-}
-
-// write makes as many chunks at a time as there are cores and writes them in order.
-func (t *text) write(w io.Writer) error {
-	buffers := make([][]byte, runtime.GOMAXPROCS(0))
-	for first := int64(0); first < t.chunks(); first += int64(len(buffers)) {
-		var group errgroup.Group
-		for i := range buffers {
-			group.Go(func() error {
-				buffers[i] = t.fillChunk(buffers[i], first+int64(i))
-				return nil
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		for _, b := range buffers {
-			if _, err := w.Write(b); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// fillChunk makes chunk n, which is empty past the end of the text, in the memory of b. Where no word fits into what is
+// fillChunk makes chunk n in the memory of b. Where no word fits into what is
 // left of a chunk, spaces and a line end fill it, so that the text has exactly the size asked for.
 func (t *text) fillChunk(b []byte, n int64) []byte {
-	size := int(max(0, min(chunkBytes, t.config.Bytes-n*chunkBytes)))
+	size := int(min(chunkBytes, t.config.Bytes-n*chunkBytes))
 	b = slices.Grow(b[:0], size)[:size]
 	random := rand.NewPCG(t.config.Seed, uint64(n))
 	at, line := 0, 0 // where the next word and the current line begin
@@ -110,8 +83,6 @@ func (t *text) fillChunk(b []byte, n int64) []byte {
 	for i := at; i < size; i++ {
 		b[i] = ' '
 	}
-	if size > 0 {
-		b[size-1] = '\n'
-	}
+	b[size-1] = '\n'
 	return b
 }

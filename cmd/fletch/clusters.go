@@ -36,7 +36,7 @@ func (s *clusterSettings) section() config.Section {
 		s.dirSetting(),
 		{Name: "masters", Usage: "start `N` masters: 1, 3 or 5 (default: as at the first up, which starts 3)", Value: config.Count(&s.masters, 1, 9)},
 		{Name: "workers", Usage: "start `N` workers (default: as many as there have been; the first up starts 4)", Value: config.Count(&s.workers, 1, 256)},
-		{Name: "memory", Usage: "let all workers together use `SIZE` (default: half of the memory)", Value: config.Size(&s.memory, 64<<20, 1<<60)},
+		{Name: "memory", Usage: "let all workers together use `SIZE` (default: half of the memory)", Value: config.Size(&s.memory, machine.LeastMemory, 1<<60)},
 		{Name: "slots", Usage: "run up to `N` attempts on a worker (default: 2 for each of its cores)", Value: config.Count(&s.slots, 1, 1<<14)},
 	}}
 }
@@ -47,9 +47,6 @@ func (s *clusterSettings) dirSetting() config.Setting {
 
 // defaults completes the settings.
 func (s *clusterSettings) defaults() (err error) {
-	if s.memory == 0 {
-		s.memory = machine.Memory() / 2
-	}
 	if s.dir == "" {
 		s.dir, err = cluster.DefaultDir()
 		return err

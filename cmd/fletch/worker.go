@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"fletch/cmd/fletch/config"
+	"fletch/internal/machine"
 	"fletch/worker"
 )
 
@@ -30,7 +31,7 @@ func (s *workerSettings) section() config.Section {
 		{Name: "cluster", Usage: "belong to the cluster `NAME` (default: what DIR says, or any)", Value: config.Text(&s.cluster)},
 		{Name: "slots", Usage: "run up to `N` attempts at a time (default: 2 for each core)", Value: config.Count(&s.slots, 1, 1<<14)},
 		{Name: "parallelism", Usage: "let a job use `N` cores at a time (default: all)", Value: config.Count(&s.parallelism, 1, 4096)},
-		{Name: "memory", Usage: "use up to `SIZE`, such as 8GiB (default: half of the memory)", Value: config.Size(&s.memory, 64<<20, 1<<60)},
+		{Name: "memory", Usage: "use up to `SIZE`, such as 8GiB (default: half of the memory)", Value: config.Size(&s.memory, machine.LeastMemory, 1<<60)},
 		{Name: "stuck-after", Usage: "give up an attempt that finishes no record for `DURATION` (default: 10m)", Value: config.Duration(&s.stuck, time.Second)},
 		{Name: "insecure", Usage: "listen beyond this machine: whoever reaches the port can read intermediate data", Value: config.Switch(&s.insecure)},
 	}, s.log.settings()...)}

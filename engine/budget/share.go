@@ -78,11 +78,16 @@ func assert(n int64) {
 type TooLargeError struct{ Bytes, Share int64 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("%.1f MiB are needed at once, a task's share of the memory is %.1f MiB: give more with --memory, or run fewer tasks at a time",
-		mib(e.Bytes), mib(e.Share))
+	return fmt.Sprintf("%s are needed at once, a task's share of the memory is %s: give more with --memory, or run fewer tasks at a time",
+		size(e.Bytes), size(e.Share))
 }
 
-func mib(n int64) float64 { return float64(n) / (1 << 20) }
+func size(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
 
 // errClosed means that an attempt asks for memory after its end.
 var errClosed = errors.New("the share of the memory has been given back")

@@ -1,7 +1,5 @@
 package exec
 
-import ()
-
 // NewCombiningTable returns an empty table as a combiner has it, which may grow as it likes.
 func NewCombiningTable[A any]() *Table[A] { return newTable[A](nil, minSlots, combining) }
 

@@ -55,7 +55,7 @@ func TestWhole(t *testing.T) {
 		want       string // in the error
 	}{
 		{"all", 1 << 20, io.EOF, 0, ""},
-		{"too large", 100, io.EOF, fault.User, "bytes are needed at once"},
+		{"too large", 100, io.EOF, fault.User, "needed at once"},
 		{"lost", 1 << 20, lost, fault.FetchFailed, "lost"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -54,6 +54,8 @@ func (s *sorter[T]) collect(src Source) error {
 		if err != nil {
 			return err
 		}
+		s.task.metrics.RowsIn += rec.NumRows()
+		s.task.Progress.Rows.Add(rec.NumRows())
 		if err := s.add(rec); err != nil {
 			return err
 		}
@@ -89,8 +91,6 @@ func (s *sorter[T]) adopt(rec arrow.Record, taken int64, await func(int64) error
 // keysOf computes the keys of a batch.
 func (s *sorter[T]) keysOf(b *heldBatch[T]) {
 	t, n := s.task, b.decoder.Len()
-	t.metrics.RowsIn += int64(n)
-	t.Progress.Rows.Add(int64(n))
 	b.prefixes = make([]uint64, n)
 	for from := 0; from < n; from += len(s.vector) {
 		rows := s.vector[:min(len(s.vector), n-from)]

@@ -1,8 +1,6 @@
 package csvio
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -33,69 +31,36 @@ func (n *nulls) at(row int) bool { return n.column != nil && n.column.IsNull(row
 type branch func(column arrow.Array)
 
 func newTable(schema *arrow.Schema) (*table, error) {
+	l, err := layoutOf(schema)
+	if err != nil {
+		return nil, err
+	}
 	t := &table{}
-	isPair := schema.NumFields() == 2 && schema.Field(0).Name == "key" && schema.Field(1).Name == "value"
-	for _, f := range schema.Fields() {
-		inner, isStruct := structOf(f)
-		if isPair && isStruct {
-			t.columns = append(t.columns, t.fields(f, "", inner, nil))
-		} else {
-			t.columns = append(t.columns, t.column(f, "", nil))
-		}
-	}
-	seen := map[string]bool{}
-	for _, c := range t.cells {
-		if seen[c.name] {
-			return nil, fmt.Errorf("two columns of the file would have the name %q: rename a field with the tag `fletch:\"name\"`", c.name)
-		}
-		seen[c.name] = true
-	}
-	if len(t.cells) == 0 {
-		return nil, errors.New("the records have no fields and so the file no columns")
+	for _, n := range l.columns {
+		t.columns = append(t.columns, t.branch(n, nil))
 	}
 	return t, nil
 }
 
-// structOf returns the fields of a column that becomes several.
-func structOf(f arrow.Field) ([]arrow.Field, bool) {
-	s, ok := f.Type.(*arrow.StructType)
-	if !ok || jsontext.IsTime(s) {
-		return nil, false
+// branch adds the cells of a node. above are the nulls of what it stands in.
+func (t *table) branch(n *node, above []*nulls) branch {
+	own := &nulls{}
+	if n.field.Nullable {
+		above = append(slices.Clip(above), own)
 	}
-	if _, boxed := jsontext.Boxed(f); boxed {
-		return nil, false
-	}
-	return s.Fields(), true
-}
-
-// column adds the cells of a column. prefix is the name of what it stands in, with a dot; above are its nulls.
-func (t *table) column(f arrow.Field, prefix string, above []*nulls) branch {
-	if fields, ok := structOf(f); ok {
-		return t.fields(f, prefix+f.Name+".", fields, above)
-	}
-	own, above := nullsOf(f, above)
-	if inner, ok := jsontext.Boxed(f); ok {
-		within := t.column(inner, prefix, above)
+	if !n.group {
+		f := n.field
+		f.Name = n.name
+		added := &cell{f.Name, newEncoder(f), above}
+		t.cells = append(t.cells, added)
 		return func(c arrow.Array) {
 			own.reset(c)
-			within(c.(*array.Struct).Field(0))
+			added.encoder.Reset(c)
 		}
 	}
-	f.Name = prefix + f.Name
-	added := &cell{f.Name, newEncoder(f), above}
-	t.cells = append(t.cells, added)
-	return func(c arrow.Array) {
-		own.reset(c)
-		added.encoder.Reset(c)
-	}
-}
-
-// fields adds the cells of a struct's fields.
-func (t *table) fields(f arrow.Field, prefix string, fields []arrow.Field, above []*nulls) branch {
-	own, above := nullsOf(f, above)
 	var within []branch
-	for _, field := range fields {
-		within = append(within, t.column(field, prefix, above))
+	for _, inner := range n.inner {
+		within = append(within, t.branch(inner, above))
 	}
 	return func(c arrow.Array) {
 		own.reset(c)
@@ -103,15 +68,6 @@ func (t *table) fields(f arrow.Field, prefix string, fields []arrow.Field, above
 			b(c.(*array.Struct).Field(i)) // cut to the struct's own rows
 		}
 	}
-}
-
-// nullsOf returns the nulls of a column, and adds them to those above where it can have any.
-func nullsOf(f arrow.Field, above []*nulls) (*nulls, []*nulls) {
-	own := &nulls{}
-	if f.Nullable {
-		above = append(slices.Clip(above), own)
-	}
-	return own, above
 }
 
 func (n *nulls) reset(c arrow.Array) {

@@ -1,4 +1,4 @@
-// Package textio reads and writes lines of text.
+// Package textio reads and writes lines of text, as strings or with where they stand.
 //
 // A line ends at a newline; a carriage return before it is dropped. The last line of a file needs no end, and what
 // follows the last newline is no line if it is empty. Bytes that are no UTF-8 pass through as they are. Files whose names

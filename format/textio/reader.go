@@ -13,6 +13,7 @@ import (
 
 	"fletch/engine/plan"
 	"fletch/fault"
+	"fletch/format/internal/input"
 )
 
 const (
@@ -26,19 +27,15 @@ var newline = []byte{'\n'}
 // schema is that of records of type string.
 var schema = arrow.NewSchema([]arrow.Field{{Name: "value", Type: arrow.BinaryTypes.String}}, nil)
 
-// start begins a read that goes on beside the caller. await returns what it read, or an error as soon as the task is
-// cancelled; join waits for its end in any case.
-type start func(read func() (block, error)) (await, join func() (block, error))
-
 // reader yields the lines of a split, a batch for each block. While the caller works on one, the next is read.
 type reader struct {
 	ctx     context.Context
-	start   start
+	start   input.Start[block]
 	chunk   int
 	maxLine int
 
 	files       []plan.FileRange // not yet begun
-	input       *input           // that a read is going on of; nil before the first and after the last
+	file        *lines           // that a read is going on of; nil before the first and after the last
 	await, join func() (block, error)
 	err         error // that Next ended with
 	bytes       int64 // of the lines so far
@@ -49,7 +46,7 @@ type reader struct {
 	starts    []uint32
 }
 
-func newReader(ctx context.Context, files []plan.FileRange, maxLine int, s start) *reader {
+func newReader(ctx context.Context, files []plan.FileRange, maxLine int, s input.Start[block]) *reader {
 	return &reader{ctx: ctx, files: files, start: s, chunk: chunkBytes, maxLine: min(maxLine, maxLineLimit)}
 }
 
@@ -64,18 +61,18 @@ func (r *reader) Next() (arrow.Record, error) {
 }
 
 func (r *reader) next() (arrow.Record, error) {
-	if r.input == nil {
+	if r.file == nil {
 		r.nextFile()
 	}
-	for r.input != nil {
+	for r.file != nil {
 		b, err := r.await()
 		if err != nil {
 			return nil, err
 		}
-		path := r.input.in.Path
+		path := r.file.in.Path
 		if !b.last {
 			r.readAhead(b.rest)
-		} else if err := r.input.close(); err != nil {
+		} else if err := r.file.close(); err != nil {
 			return nil, err
 		} else {
 			r.nextFile()
@@ -90,16 +87,16 @@ func (r *reader) next() (arrow.Record, error) {
 
 // nextFile begins to read the next file, if there is one.
 func (r *reader) nextFile() {
-	r.input = nil
+	r.file = nil
 	if len(r.files) > 0 {
-		r.input = &input{ctx: r.ctx, in: r.files[0], chunk: r.chunk, maxLine: r.maxLine}
+		r.file = &lines{ctx: r.ctx, in: r.files[0], chunk: r.chunk, maxLine: r.maxLine}
 		r.files = r.files[1:]
 		r.readAhead(nil)
 	}
 }
 
 func (r *reader) readAhead(rest []byte) {
-	in := r.input
+	in := r.file
 	r.await, r.join = r.start(func() (block, error) { return in.next(rest) })
 }
 
@@ -144,21 +141,19 @@ func (r *reader) BytesRead() int64 { return r.bytes }
 
 // Position returns file and offset of a line of the last batch; in a compressed file, the offset is of the text.
 func (r *reader) Position(row int) string {
-	return position(r.lastFile, r.lastStart+int64(r.starts[row]))
+	return input.Position(r.lastFile, r.lastStart+int64(r.starts[row]))
 }
 
 // Close waits for the read that is going on.
 func (r *reader) Close() error {
-	if r.input == nil {
+	if r.file == nil {
 		return nil
 	}
 	r.join() //nolint:errcheck // who closes does not want what comes next, nor why it does not come
-	in := r.input
-	r.input, r.files = nil, nil
+	in := r.file
+	r.file, r.files = nil, nil
 	return in.close()
 }
-
-func position(file string, offset int64) string { return fmt.Sprintf("%s byte %d", file, offset) }
 
 // tooLong says that the line which begins at a position is.
 func tooLong(position string, maxLine int) error {

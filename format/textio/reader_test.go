@@ -11,60 +11,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"fletch/engine/plan"
 	"fletch/fault"
 	"fletch/fault/faulttest"
-	"fletch/storage"
+	"fletch/storage/storagetest"
 )
 
 func TestMain(m *testing.M) {
-	storage.Register("test", &files)
 	goleak.VerifyTestMain(m)
-}
-
-// files is a storage of byte strings, by names that begin with test://.
-var files bucket
-
-type bucket struct{ content sync.Map }
-
-type bucketFile struct {
-	*bytes.Reader
-	fail error
-}
-
-func (f bucketFile) Size() int64 { return f.Reader.Size() }
-func (bucketFile) Close() error  { return nil }
-func (f bucketFile) ReadAt(p []byte, at int64) (int, error) {
-	if f.fail != nil {
-		return 0, f.fail
-	}
-	return f.Reader.ReadAt(p, at)
-}
-
-func (b *bucket) List(context.Context, string) ([]storage.Info, error) { panic("not listed") }
-
-func (b *bucket) Open(_ context.Context, name string) (storage.File, error) {
-	content, _ := b.content.Load(name)
-	if err, ok := content.(error); ok {
-		return bucketFile{bytes.NewReader(make([]byte, 100)), err}, nil
-	}
-	return bucketFile{Reader: bytes.NewReader(content.([]byte))}, nil
-}
-
-// put stores a file and returns the range of all of it.
-func put(name string, content []byte) plan.FileRange {
-	path := "test://" + name
-	files.content.Store(path, content)
-	return plan.FileRange{Path: path, Length: int64(len(content)), Size: int64(len(content))}
 }
 
 // now reads at once instead of ahead.
@@ -142,7 +102,7 @@ func TestRangesYieldEveryLineOnce(t *testing.T) {
 		cuts := rapid.SliceOfN(rapid.IntRange(0, len(content)), 0, 8).Draw(t, "cuts")
 		cuts = append(cuts, 0, len(content))
 		slices.Sort(cuts)
-		whole := put("property", content)
+		whole := storagetest.Put("property", content)
 		var ranges []plan.FileRange
 		for i := range len(cuts) - 1 {
 			r := whole
@@ -167,7 +127,7 @@ func FuzzLines(f *testing.F) {
 	f.Add([]byte("\n\n"), uint16(1), uint16(1))
 	f.Add([]byte("\r\n\r"), uint16(2), uint16(9))
 	f.Fuzz(func(t *testing.T, content []byte, cut, chunk uint16) {
-		first := put("fuzz", content)
+		first := storagetest.Put("fuzz", content)
 		second := first
 		second.Offset = min(int64(cut), first.Size)
 		first.Length, second.Length = second.Offset, first.Size-second.Offset
@@ -184,7 +144,7 @@ func FuzzLines(f *testing.F) {
 // Strings stay what they were when more is read.
 func TestStringsMayBeKept(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 50_000)
-	r := newReader(context.Background(), []plan.FileRange{put("kept", content)}, 1<<20, now)
+	r := newReader(context.Background(), []plan.FileRange{storagetest.Put("kept", content)}, 1<<20, now)
 	var kept []string
 	for {
 		rec, err := r.Next()
@@ -225,7 +185,7 @@ func TestLongLines(t *testing.T) {
 		"far beyond, without a end": {"a\nb\n" + x(100*limit), " byte 4"},
 	} {
 		for _, chunk := range []int{1, 7, 64, 1001, chunkBytes} {
-			in := put("long", []byte(c.content))
+			in := storagetest.Put("long", []byte(c.content))
 			r := newReader(context.Background(), []plan.FileRange{in}, limit, now)
 			r.chunk = chunk
 			got, err := readAll(t, r)
@@ -243,37 +203,16 @@ func TestLongLines(t *testing.T) {
 
 // A line that is too long is refused before much of it is in memory.
 func TestLongLineIsNotGathered(t *testing.T) {
-	in := put("huge", bytes.Repeat([]byte("x"), 64<<20))
+	in := storagetest.Put("huge", bytes.Repeat([]byte("x"), 64<<20))
 	r := newReader(context.Background(), []plan.FileRange{in}, 1<<20, now)
 	_, err := r.Next()
 	faulttest.Want(t, err, fault.User, "test://huge byte 0: ")
-	if read := r.input.pos; read > 2<<20 {
+	if read := r.file.file.Pos(); read > 2<<20 {
 		t.Errorf("%d bytes were read of a line that is refused beyond 1 MiB", read)
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func zip(t testing.TB, suffix string, texts ...[]byte) []byte {
-	var out bytes.Buffer
-	for _, text := range texts {
-		var w io.WriteCloser = gzip.NewWriter(&out)
-		if suffix == ".zst" {
-			z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
-			if err != nil {
-				t.Fatal(err)
-			}
-			w = z
-		}
-		if _, err := w.Write(text); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out.Bytes()
 }
 
 // sample is text that is longer than a chunk, of lines that differ.
@@ -293,7 +232,7 @@ func TestCompressed(t *testing.T) {
 			"several": {text[:100_003], nil, text[100_003:]},
 			"nothing": {nil},
 		} {
-			in := put(name+suffix, zip(t, suffix, members...))
+			in := storagetest.Put(name+suffix, storagetest.Zip(t, suffix, members...))
 			got, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
 			if err != nil {
 				t.Fatalf("%s: %v", in.Path, err)
@@ -306,7 +245,7 @@ func TestCompressed(t *testing.T) {
 func TestDamagedCompressed(t *testing.T) {
 	text := sample()
 	for _, suffix := range []string{".gz", ".zst"} {
-		whole := zip(t, suffix, text)
+		whole := storagetest.Zip(t, suffix, text)
 		flipped := slices.Clone(whole)
 		flipped[len(flipped)/2] ^= 0x10
 		for name, c := range map[string]struct {
@@ -321,7 +260,7 @@ func TestDamagedCompressed(t *testing.T) {
 			"plain text":  {[]byte("this is no compressed file at all\n"), "damaged"},
 			"more behind": {append(slices.Clone(whole), "garbage behind it"...), "damaged"},
 		} {
-			in := put("bad"+suffix, c.content)
+			in := storagetest.Put("bad"+suffix, c.content)
 			_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
 			if err == nil {
 				t.Errorf("%s %s: no error", name, suffix)
@@ -335,7 +274,7 @@ func TestDamagedCompressed(t *testing.T) {
 func TestWindowIsBounded(t *testing.T) {
 	// The header of a frame that asks for a window of 1 GiB, then an empty last block.
 	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 20 << 3, 0x01, 0x00, 0x00}
-	in := put("window.zst", frame)
+	in := storagetest.Put("window.zst", frame)
 	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
 	faulttest.Want(t, err, fault.User, in.Path, "64 MiB", "--long")
 }
@@ -343,12 +282,11 @@ func TestWindowIsBounded(t *testing.T) {
 func TestReadErrors(t *testing.T) {
 	broken := errors.New("broken disk")
 	for _, name := range []string{"broken", "broken.gz"} {
-		in := plan.FileRange{Path: "test://" + name, Length: 100, Size: 100}
-		files.content.Store(in.Path, broken)
+		in := storagetest.PutBroken(name, broken)
 		_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
 		faulttest.Want(t, err, fault.Retryable, in.Path, "broken disk")
 	}
-	in := put("changed", []byte("text"))
+	in := storagetest.Put("changed", []byte("text"))
 	in.Size++
 	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
 	faulttest.Want(t, err, fault.User, in.Path, "changed")
@@ -377,9 +315,9 @@ func TestCloseInMidFile(t *testing.T) {
 	for _, name := range []string{"mid", "mid.gz", "mid.zst"} {
 		content := sample()
 		if suffix := filepath.Ext(name); suffix != "" {
-			content = zip(t, suffix, content)
+			content = storagetest.Zip(t, suffix, content)
 		}
-		r := newReader(context.Background(), []plan.FileRange{put(name, content)}, 1<<20, now)
+		r := newReader(context.Background(), []plan.FileRange{storagetest.Put(name, content)}, 1<<20, now)
 		rec, err := r.Next()
 		if err != nil {
 			t.Fatal(err)

@@ -4,32 +4,34 @@ import (
 	"io"
 
 	"fletch/engine"
-	"fletch/engine/coro"
 	"fletch/engine/plan"
+	"fletch/format/internal/input"
 )
 
 // Read returns the lines of the files that the patterns name: each is a path, a directory (all files below it) or a glob
 // in which ** stands for any directories. Lines come in the order of the files' names. A line longer than --max-line
 // fails the job.
 func Read(job *engine.Job, patterns ...string) engine.Dataset[string] {
+	return source[string](job, "textio.Read", patterns, func(r *reader) engine.Reader { return r })
+}
+
+// ReadLines is Read with the file of each line and its place there.
+func ReadLines(job *engine.Job, patterns ...string) engine.Dataset[Line] {
+	return source[Line](job, "textio.ReadLines", patterns, func(r *reader) engine.Reader { return &placedReader{reader: r} })
+}
+
+// source adds a source of lines; as makes records of type T of them.
+func source[T any](job *engine.Job, op string, patterns []string, as func(*reader) engine.Reader) engine.Dataset[T] {
 	if len(patterns) == 0 {
 		patterns = []string{""} // which the engine refuses; a source of no files at all reads nothing
 	}
-	return engine.From(job, engine.Source[string]{
-		Op:    "textio.Read",
+	return engine.From(job, engine.Source[T]{
+		Op:    op,
 		Input: plan.Input{Patterns: patterns},
 		Open: func(t *engine.Task, split plan.Split) (engine.Reader, error) {
-			return newReader(t.Context(), split.Files, t.MaxLine(), beside(t.Coroutine())), nil
+			return as(newReader(t.Context(), split.Files, t.MaxLine(), input.Beside[block](t.Coroutine()))), nil
 		},
 	})
-}
-
-// beside reads ahead on the I/O goroutines while the coroutine works.
-func beside(c *coro.Coroutine) start {
-	return func(read func() (block, error)) (await, join func() (block, error)) {
-		f := coro.Go(c, read)
-		return func() (block, error) { return coro.Await(c, f) }, func() (block, error) { return coro.Join(c, f) }
-	}
 }
 
 // Write makes dir a directory of text files, part-00000.txt and so on, with a line for each record. A record that holds

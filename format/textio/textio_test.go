@@ -14,6 +14,8 @@ import (
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
+	"fletch/format/internal/input"
+	"fletch/storage/storagetest"
 )
 
 // inTask runs f as an attempt does: on a coroutine, with I/O goroutines beside it.
@@ -42,7 +44,7 @@ func TestReadAndWrite(t *testing.T) {
 	dir := t.TempDir()
 	text := sample()
 	var files []plan.FileRange
-	for name, content := range map[string][]byte{"a.txt": text, "b.gz": zip(t, ".gz", text), "c.txt": nil} {
+	for name, content := range map[string][]byte{"a.txt": text, "b.gz": storagetest.Zip(t, ".gz", text), "c.txt": nil} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, content, 0o666); err != nil {
 			t.Fatal(err)
@@ -98,9 +100,9 @@ func TestCloseWhileReading(t *testing.T) {
 		for _, name := range []string{"ahead", "ahead.zst"} {
 			content := sample()
 			if filepath.Ext(name) != "" {
-				content = zip(t, ".zst", content)
+				content = storagetest.Zip(t, ".zst", content)
 			}
-			r := newReader(task.Context, []plan.FileRange{put(name, content)}, 1<<20, beside(task.Coroutine))
+			r := newReader(task.Context, []plan.FileRange{storagetest.Put(name, content)}, 1<<20, input.Beside[block](task.Coroutine))
 			rec, err := r.Next()
 			if err != nil {
 				return err
@@ -110,7 +112,7 @@ func TestCloseWhileReading(t *testing.T) {
 				return err
 			}
 		}
-		r := newReader(task.Context, []plan.FileRange{put("cancelled", sample())}, 1<<20, beside(task.Coroutine))
+		r := newReader(task.Context, []plan.FileRange{storagetest.Put("cancelled", sample())}, 1<<20, input.Beside[block](task.Coroutine))
 		task.Coroutine.Cancel(stop)
 		for {
 			rec, err := r.Next()

@@ -140,9 +140,13 @@ func (l *loader) stage(m *api.SnapshotRecord_Stage) error {
 	if err != nil {
 		return err
 	}
+	skew, err := m.GetSkew().Plan()
+	if err != nil {
+		return err
+	}
 	l.saved.Stages = append(l.saved.Stages, state.SavedStage{
 		Stage: state.Stage{
-			Stage: *planned, Committed: int(m.GetCommitted()), Failed: int(m.GetFailed()), InputBytes: m.GetInputBytes(), Metrics: metrics,
+			Stage: *planned, Committed: int(m.GetCommitted()), Failed: int(m.GetFailed()), InputBytes: m.GetInputBytes(), Metrics: metrics, Skew: skew,
 			Started: timeOf(m.GetStartedUnixNanos()), Finished: timeOf(m.GetFinishedUnixNanos()),
 		},
 		Len: int(m.GetTasks()),

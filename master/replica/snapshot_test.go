@@ -67,7 +67,7 @@ func shuffleJob(id string) state.Submit {
 	s := submitOf(id, 2)
 	sink := s.Graph.Nodes[1]
 	sink.ID, sink.Inputs = 2, []int{1}
-	s.Graph.Nodes = []plan.Node{s.Graph.Nodes[0], {ID: 1, Kind: plan.Exchange, Op: "Count", Inputs: []int{0}, Exchange: &plan.Shuffle{Partitions: 2, Ordered: true}}, sink}
+	s.Graph.Nodes = []plan.Node{s.Graph.Nodes[0], {ID: 1, Kind: plan.Exchange, Op: "Count", Inputs: []int{0}, Exchange: &plan.Shuffle{Partitions: 5, Ordered: true}}, sink}
 	return s
 }
 
@@ -88,7 +88,7 @@ func shuffleCommit(job string, stage, task int, worker string, m *state.Machine)
 		Result: plan.Result{Counters: map[string]int64{"lines": 7}, Metrics: plan.Metrics{RowsIn: 5}},
 	}
 	if stage == 0 {
-		c.Result.Shuffles = []plan.ShuffleOutput{{Exchange: 1, Bytes: []int64{10, 20}}}
+		c.Result.Shuffles = []plan.ShuffleOutput{{Exchange: 1, Bytes: []int64{10, 20, 0, 0, 64 << 20}}} // the last one is skewed
 		return c
 	}
 	t := m.Job(job).Stages[stage].Task(task)

@@ -111,7 +111,7 @@ func sameSplit(a, b *plan.Split) bool {
 // addTasks adds the tasks of one stage.
 func (j *Job) addTasks(s *Stage, tasks []plan.Task, at time.Time) *Job {
 	planned := *s
-	planned.Started = at
+	planned.Started, planned.Skew = at, plan.Skewed(j.Graph, &s.Stage, j.Facts())
 	splits := j.splits[s.Root]
 	planned.tasks = newTree(len(tasks), func(i int) *Task { return &Task{Task: share(tasks[i], splits)} })
 	after := j.with(&planned)

@@ -233,8 +233,12 @@ func showJob(b *strings.Builder, j *Job) {
 	}
 	fmt.Fprintf(b, "%s, submitted %s, started %s, finished %s\n", j.Status, offset(j.Submitted), offset(j.Started), offset(j.Finished))
 	for i, s := range j.Stages {
-		fmt.Fprintf(b, "stage %d: %d of %d committed, %d failed, started %s, finished %s\n",
-			i, s.Committed, s.Len(), s.Failed, offset(s.Started), offset(s.Finished))
+		skew := ""
+		if s.Skew != nil {
+			skew = fmt.Sprintf(", partition %d has %d bytes of a mean of %d", s.Skew.Partition, s.Skew.Bytes, s.Skew.MeanBytes)
+		}
+		fmt.Fprintf(b, "stage %d: %d of %d committed, %d failed, started %s, finished %s%s\n",
+			i, s.Committed, s.Len(), s.Failed, offset(s.Started), offset(s.Finished), skew)
 		for t := range s.Tasks() {
 			fmt.Fprintf(b, "  task %d: ", t.Index)
 			if t.Committed {

@@ -18,6 +18,8 @@ type Stage struct {
 	Failed int
 	// InputBytes is the size of the files' ranges that the stage's source reads; zero for other roots.
 	InputBytes int64
+	// Skew is the partition among those that the stage reads that is much larger than the others; nil where none is.
+	Skew *plan.Skew
 	// Metrics sums those of the winners.
 	Metrics  plan.Metrics
 	Started  time.Time // when it was planned; zero before

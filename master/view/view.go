@@ -41,7 +41,7 @@ func Job(j *state.Job, running []Attempt, now time.Time) report.Job {
 func stage(j *state.Job, s *state.Stage, running []Attempt, now time.Time) report.Stage {
 	out := report.Stage{
 		ID: s.ID, Name: name(j.Graph, &s.Stage), Tasks: s.Len(), Completed: s.Committed,
-		Attempts: s.Committed + s.Failed, Metrics: s.Metrics, ExpectedBytes: s.InputBytes,
+		Attempts: s.Committed + s.Failed, Metrics: s.Metrics, ExpectedBytes: s.InputBytes, Skew: s.Skew,
 	}
 	for _, a := range running {
 		if a.Stage == s.ID {

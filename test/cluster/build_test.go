@@ -12,9 +12,14 @@ import (
 
 // packages are the jobs, by the names of their plugins.
 var packages = map[string]string{
-	"wordcount": "../../examples/wordcount",
-	"pipeline":  "testdata/jobs/pipeline",
-	"unruly":    "testdata/jobs/unruly",
+	"invertedindex": "../../examples/invertedindex",
+	"join":          "../../examples/join",
+	"pagerank":      "../../examples/pagerank",
+	"terasort":      "../../examples/terasort",
+	"wordcount":     "../../examples/wordcount",
+	"pipeline":      "testdata/jobs/pipeline",
+	"sides":         "testdata/jobs/sides",
+	"unruly":        "testdata/jobs/unruly",
 }
 
 // plugins builds each plugin once. One is built at a time: they would only take each other's cores.
@@ -56,9 +61,15 @@ func build(pkg, path string) error {
 // texts is the word count's real input.
 func texts(t *testing.T) string {
 	t.Helper()
-	dir, err := filepath.Abs("../../examples/wordcount/texts")
+	return example(t, "wordcount/texts")
+}
+
+// example returns the absolute path of what an example brings along.
+func example(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs("../../examples/" + path)
 	must(t, err)
-	return dir
+	return path
 }
 
 // parts returns the part files of an output, by name.

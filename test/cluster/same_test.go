@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +49,64 @@ func TestSameBytes(t *testing.T) {
 			t.Errorf("the workers sent each other %.0f bytes", moved)
 		}
 	})
+	t.Run("sides", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		writeWords(t, dir+"/words.txt")
+		args := []string{"--partitions", "5", plugin(t, "sides"), "--input", dir + "/words.txt", "--output"}
+		c.fletch(t, 0, append([]string{"run", "--quiet"}, append(args, dir+"/embedded")...)...)
+		id := c.detach(t, append(args, dir+"/cluster")...)
+		c.fletch(t, 0, "job", "wait", "--quiet", id)
+		for _, output := range []string{"", "-sorted", "-joined"} {
+			same(t, dir+"/cluster"+output, dir+"/embedded"+output)
+		}
+		plan := c.fletch(t, 0, "job", "explain", id).stdout
+		for _, want := range []string{"a sample of ", "read again", "shuffle by range to stage", "send to every task of stage", " meets "} {
+			if !strings.Contains(plan, want) {
+				t.Errorf("the plan has no %q:\n%s", want, plan)
+			}
+		}
+	})
+}
+
+// TestExamples has the examples write on the cluster what they write in one process.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	c := sharedCluster(t)
+	for name, args := range map[string][]string{
+		"invertedindex": {"--input", example(t, "invertedindex/texts"), "--paths"},
+		"join":          {"--customers", example(t, "join/data/customers.csv"), "--orders", example(t, "join/data/orders.csv")},
+		"pagerank":      {"--input", example(t, "pagerank/links"), "--iterations", "3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.sameBytes(t, name, args...)
+		})
+	}
+	t.Run("terasort", func(t *testing.T) {
+		t.Parallel()
+		records := c.sameBytes(t, "terasort", "gen", "--records", "60000") // enough for two tasks
+		sorted := c.sameBytes(t, "terasort", "--input", records)
+		report := c.sameBytes(t, "terasort", "validate", "--input", sorted)
+		if text := string(parts(t, report)["part-00000.txt"]); !strings.HasPrefix(text, "records: 60000\n") {
+			t.Errorf("the check reports\n%s", text)
+		}
+	})
+}
+
+// sameBytes runs a job on the cluster and in one process, wants the same of both, and returns an output of it.
+func (c *cluster) sameBytes(t *testing.T, name string, args ...string) (output string) {
+	t.Helper()
+	dir := t.TempDir()
+	args = slices.Concat([]string{"--quiet", "--partitions", "3", plugin(t, name)}, args, []string{"--output"})
+	c.fletch(t, 0, append([]string{"run"}, append(args, dir+"/embedded")...)...)
+	c.fletch(t, 0, append([]string{"submit"}, append(args, dir+"/cluster")...)...)
+	outputs, err := filepath.Glob(dir + "/embedded*") // a job may have several
+	must(t, err)
+	for _, output := range outputs {
+		same(t, dir+"/cluster"+strings.TrimPrefix(output, dir+"/embedded"), output)
+	}
+	return dir + "/cluster"
 }
 
 // writeWords writes 6 MB of words, about half of them distinct.

@@ -16,6 +16,7 @@ import (
 
 	"fletch/bench/report"
 	"fletch/bench/suite"
+	"fletch/local"
 )
 
 func main() {
@@ -31,7 +32,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	size := flags.String("size", "1GB", "size of the large input")
+	size := flags.String("size", "1GB", "size of the word count's text; the inputs of the others grow and shrink with it")
+	memory := flags.String("memory", "256MiB", "what contestants may use in the benchmarks that are about memory")
 	words := flags.Int("words", 1e6, "distinct words of the inputs")
 	rounds := flags.Int("rounds", 3, "rounds of each contest after one to warm up")
 	timeout := flags.Duration("timeout", 10*time.Minute, "how long one run of one contestant may take")
@@ -40,22 +42,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	bytes, err := suite.ParseSize(*size)
+	bytes, err := local.ParseSize(*size)
 	if err != nil {
 		return err
 	}
-	if *rounds < 1 || *words < 1 || flags.NArg() > 0 {
-		return fmt.Errorf("rounds and words must be positive, and there are no arguments but flags")
+	memoryBytes, err := local.ParseSize(*memory)
+	if err != nil {
+		return err
+	}
+	if bytes < 1 || *rounds < 1 || *words < 1 || flags.NArg() > 0 {
+		return fmt.Errorf("size, rounds and words must be positive, and there are no arguments but flags")
 	}
 	rows, err := suite.Run(ctx, suite.Config{
-		Module:     ".",
-		Repository: "..",
-		Work:       ".",
-		Bytes:      bytes,
-		Words:      *words,
-		Rounds:     *rounds,
-		Timeout:    *timeout,
-		Progress:   stderr,
+		Module:      ".",
+		Repository:  "..",
+		Work:        ".",
+		Bytes:       bytes,
+		Words:       *words,
+		MemoryBytes: memoryBytes,
+		Rounds:      *rounds,
+		Timeout:     *timeout,
+		Progress:    stderr,
 	}, strings.Split(*names, ","))
 	if len(rows) == 0 {
 		return err

@@ -146,6 +146,13 @@ func TestPlan(t *testing.T) {
 	if _, err = plan(s, Config{Masters: 5}); err == nil {
 		t.Error("masters were added")
 	}
+	_, err = plan(s, Config{Workers: 4, MemoryBytes: 255 << 20})
+	if usage, ok := errors.AsType[*UsageError](err); !ok || !strings.Contains(usage.Error(), "255 MiB for 4 workers: want at least 256 MiB") {
+		t.Errorf("too little memory: %v", err)
+	}
+	if _, err = plan(s, Config{Workers: 4, MemoryBytes: 256 << 20}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestDownWithoutCluster(t *testing.T) {

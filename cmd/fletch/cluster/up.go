@@ -19,6 +19,7 @@ import (
 	mathrand "math/rand/v2"
 
 	"fletch/cmd/fletch/flock"
+	"fletch/internal/machine"
 )
 
 // Config says what to start.
@@ -26,7 +27,7 @@ type Config struct {
 	Dir         string
 	Masters     int   // zero: as many as there are, or 3
 	Workers     int   // zero: as many as there are, or 4
-	MemoryBytes int64 // of all workers together
+	MemoryBytes int64 // of all workers together; zero: half of the machine's
 	Cores       int   // of all workers together
 	Slots       int   // of each worker; zero: the worker's default
 	Program     string
@@ -104,6 +105,10 @@ func plan(s *state, config Config) (*state, error) {
 	if len(s.Masters) > 0 && masters != len(s.Masters) {
 		return nil, &UsageError{fmt.Sprintf("the cluster in %s has %d masters, which stay what they are: leave out --masters, "+
 			"or begin anew after fletch cluster down --delete", config.Dir, len(s.Masters))}
+	}
+	if least := machine.LeastMemory * int64(workers); config.MemoryBytes > 0 && config.MemoryBytes < least {
+		return nil, &UsageError{fmt.Sprintf("a memory of %d MiB for %d workers: want at least %d MiB, which is %d for each of them, or fewer --workers",
+			config.MemoryBytes>>20, workers, least>>20, machine.LeastMemory>>20)}
 	}
 	ports := newPorts(s)
 	var err error
@@ -229,14 +234,20 @@ func (s *state) masterArgs(config Config, m *Process) []string {
 	}
 }
 
-// leastMemory is what a worker needs at least.
-const leastMemory = 64 << 20
+// share is the memory of each of so many workers.
+func (c *Config) share(workers int) int64 {
+	memory := c.MemoryBytes
+	if memory == 0 {
+		memory = machine.Memory() / 2
+	}
+	return max(machine.LeastMemory, memory/int64(workers))
+}
 
 func (s *state) workerArgs(config Config, w *Process, workers int) []string {
 	args := []string{
 		"worker", "--id", w.ID, "--listen", w.Address, "--advertise", w.Address, "--dir", filepath.Join(config.Dir, w.ID),
 		"--cluster", s.Cluster, "--master", strings.Join(s.addresses(), ","),
-		"--memory", strconv.FormatInt(max(leastMemory, config.MemoryBytes/int64(workers)), 10),
+		"--memory", strconv.FormatInt(config.share(workers), 10),
 		"--parallelism", strconv.Itoa(max(1, config.Cores/workers)),
 	}
 	if config.Slots > 0 {

@@ -1,5 +1,5 @@
-// Package jsontext writes Arrow values as JSON text, as the formats do that hold such text. It knows the columns that
-// records of Go types have (see engine/batch) and no others.
+// Package jsontext writes Arrow values as JSON text and reads them back, as the formats do that hold such text. It knows
+// the columns that records of Go types have (see engine/batch) and no others.
 //
 //	bool, numbers      JSON's own; a float that is no number is an error, as JSON has none
 //	strings            quoted; bytes that are no UTF-8 become \ufffd

@@ -1,0 +1,173 @@
+package csvio
+
+import (
+	"context"
+	"io"
+
+	"fletch/engine/plan"
+	"fletch/format/internal/input"
+)
+
+// blocks finds the records of some ranges of files, in their order, a piece of text at a time. While the caller works on
+// one, the next is read.
+type blocks struct {
+	ctx      context.Context
+	options  *options
+	cells    []*node
+	maxLine  int
+	chunk    int   // bytes to read at once
+	lookBack int64 // see section
+	start    input.Start[piece]
+	scanner  *scanner
+
+	bytes       int64            // of the records so far, and of headers
+	files       []plan.FileRange // not yet begun
+	names       []string         // of the columns of the file at hand
+	section     *section         // of the file at hand; nil before the first and after the last
+	await, join func() (piece, error)
+	reading     bool   // await and join are of a read that nobody has awaited
+	stuck       bool   // the last text did not hold a whole record
+	buf         []byte // that rest stands in
+	rest        []byte // what is left of the last text: the beginning of a record
+	spare       [][]byte
+}
+
+func newBlocks(ctx context.Context, files []plan.FileRange, cells []*node, o *options, maxLine int, start input.Start[piece]) *blocks {
+	return &blocks{
+		ctx: ctx, options: o, cells: cells, maxLine: maxLine, chunk: chunkBytes, lookBack: lookBackBytes, start: start, files: files,
+		scanner: newScanner(o.delimiter, maxLine, len(cells)),
+	}
+}
+
+// atOnce reads when it is told to, and not ahead.
+func atOnce(read func() (piece, error)) (await, join func() (piece, error)) {
+	p, err := read()
+	result := func() (piece, error) { return p, err }
+	return result, result
+}
+
+// block is a text whose records are found.
+type block struct {
+	in    plan.FileRange
+	names []string // of the file's columns
+	start int64    // offset of the text
+	text  []byte
+	end   int   // of the records in it that are found
+	wrong *flaw // of the one that follows them
+}
+
+// next returns the next block, which is valid until the following call, or io.EOF. None may follow one with a flaw.
+func (b *blocks) next() (block, error) {
+	if b.section == nil {
+		b.nextFile()
+	}
+	for b.section != nil {
+		p, err := b.await()
+		if err != nil {
+			return block{}, err
+		}
+		b.reading = false
+		found, err := b.take(p)
+		if err != nil || found.end > 0 || found.wrong != nil {
+			return found, err
+		}
+	}
+	return block{}, io.EOF
+}
+
+// take scans a piece, with what was left before it, and sees to what is read next.
+func (b *blocks) take(p piece) (block, error) {
+	s := b.section
+	if p.names != nil {
+		b.names, b.scanner.wanted = p.names, p.wanted
+		if s.in.Offset == 0 {
+			b.bytes += p.start
+		}
+	}
+	found := block{in: s.in, names: b.names}
+	found.text, found.start = b.behindRest(p)
+	within := !p.last && found.start+int64(len(found.text)) < s.end // the range
+	if within && !b.stuck {
+		b.read(b.chunk)
+	}
+	found.end, found.wrong = b.scanner.scan(found.text, int(min(int64(len(found.text)), s.end-found.start)), p.last)
+	b.bytes += int64(found.end)
+	b.rest, b.stuck = found.text[found.end:], found.end == 0
+	switch {
+	case found.wrong != nil:
+	case p.last || found.start+int64(found.end) >= s.end:
+		b.rest = nil
+		if err := s.close(); err != nil {
+			return block{}, err
+		}
+		b.nextFile()
+	case len(b.rest) > b.maxLine+1: // one more may be a carriage return
+		found.wrong = &flaw{found.end, len(found.text), -1, tooLong(b.maxLine)}
+	case !b.reading:
+		n := overrunBytes
+		if within {
+			n = b.chunk
+		}
+		// A long record's buffer doubles, up to where the record is known to be too long.
+		b.read(max(n, min(len(b.rest), b.maxLine+2-len(b.rest))))
+	}
+	return found, nil
+}
+
+// behindRest returns the text that is left with that of a piece behind it, and the offset of both.
+func (b *blocks) behindRest(p piece) (text []byte, start int64) {
+	used := b.buf
+	b.buf, text = p.buf, p.text
+	if n := len(b.rest); n > room {
+		b.recycle(p.buf)
+		b.buf = input.Unzeroed(n + len(text) + padding)
+		text = pad(b.buf[:copy(b.buf, b.rest)+copy(b.buf[n:], text)])
+	} else if n > 0 {
+		text = p.buf[room-n:][:n+len(text)]
+		copy(text, b.rest)
+	}
+	b.recycle(used)
+	return text, p.start - int64(len(b.rest))
+}
+
+// recycle keeps a buffer for what is read later, but for large ones.
+func (b *blocks) recycle(buf []byte) {
+	if buf != nil && len(buf) <= room+b.chunk+padding {
+		b.spare = append(b.spare, buf)
+	}
+}
+
+// nextFile begins to read the next file, if there is one.
+func (b *blocks) nextFile() {
+	b.section = nil
+	if len(b.files) > 0 {
+		b.section = &section{ctx: b.ctx, in: b.files[0], options: b.options, cells: b.cells, maxLine: b.maxLine, lookBack: b.lookBack}
+		b.files = b.files[1:]
+		b.read(b.chunk)
+	}
+}
+
+// read begins to read about n bytes.
+func (b *blocks) read(n int) {
+	var buf []byte
+	if last := len(b.spare) - 1; last >= 0 {
+		buf, b.spare = b.spare[last], b.spare[:last]
+	}
+	s := b.section
+	b.await, b.join = b.start(func() (piece, error) { return s.next(buf, n) })
+	b.reading = true
+}
+
+// close waits for the read that is going on.
+func (b *blocks) close() error {
+	if b.reading {
+		b.join() //nolint:errcheck // who closes does not want what comes next, nor why it does not come
+		b.reading = false
+	}
+	if b.section == nil {
+		return nil
+	}
+	s := b.section
+	b.section, b.files = nil, nil
+	return s.close()
+}

@@ -1,0 +1,158 @@
+package csvio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"fletch/engine/plan"
+	"fletch/fault"
+	"fletch/format/internal/input"
+)
+
+const (
+	chunkBytes    = 256 << 10
+	lookBackBytes = 64 << 10
+	// overrunBytes is how much is read at first of what follows a range, to finish its last record.
+	overrunBytes = 4 << 10
+	// room is how many bytes of a buffer are kept free before what is read into it, for what is left of the text before.
+	room = 4 << 10
+)
+
+// section reads one range of one file in pieces. One goroutine at a time uses it.
+type section struct {
+	ctx     context.Context
+	in      plan.FileRange
+	options *options
+	cells   []*node // that are wanted of the file
+	maxLine int     // the longest record, in bytes
+	// lookBack is how many bytes before the range are looked at first to find its first record.
+	lookBack int64
+
+	file *input.File // nil before the first piece, and once closed
+	end  int64       // records that begin at this offset or later belong to other ranges
+}
+
+// piece is some of a file's text.
+type piece struct {
+	buf   []byte
+	text  []byte // in buf, with at least room bytes before it and padding behind
+	start int64  // offset of the text
+	last  bool   // the file ends with it, or no record of it is in the range
+	// With a range's first piece: the names of the file's columns and which of them are wanted; nil with the others.
+	names  []string
+	wanted []int
+}
+
+// next reads up to n bytes into buf, or into a larger buffer if it takes one. A range's first piece is as large as the
+// reader likes; it begins with a record.
+func (s *section) next(buf []byte, n int) (piece, error) {
+	if s.file == nil {
+		return s.first(buf, n)
+	}
+	if pos := s.file.Pos(); pos < s.end {
+		n = int(min(int64(n), s.end-pos))
+	}
+	return s.read(buf, n)
+}
+
+// read reads the next n bytes, or what is left of the file.
+func (s *section) read(buf []byte, n int) (piece, error) {
+	if len(buf) < room+n+padding {
+		buf = input.Unzeroed(room + n + padding)
+	}
+	p := piece{buf: buf, start: s.file.Pos()}
+	n, eof, err := s.file.Fill(buf[room : room+n])
+	p.text, p.last = pad(buf[room:room+n]), eof
+	return p, err
+}
+
+// pad writes the padding behind a text, which has room for it.
+func pad(text []byte) []byte {
+	for i := range padding {
+		text[:len(text)+padding][len(text)+i] = '\n'
+	}
+	return text
+}
+
+// first opens the file, learns its columns and finds where the range's first record begins.
+func (s *section) first(buf []byte, n int) (piece, error) {
+	f, err := input.Open(s.ctx, s.in)
+	if err != nil {
+		return piece{}, err
+	}
+	s.file, s.end = f, s.in.Offset+s.in.Length
+	if f.Compressed() {
+		s.end = math.MaxInt64
+	}
+	if len(buf) < room+n+padding {
+		buf = input.Unzeroed(room + n + padding)
+	}
+	enough := n
+	if s.in.Offset > 0 {
+		enough = overrunBytes
+	}
+	p, begin, err := s.head(buf, enough)
+	if err != nil || s.in.Offset == 0 {
+		p.text, p.start = p.text[begin:], int64(begin)
+		return p, err
+	}
+	start := int64(begin)
+	if s.in.Offset > start {
+		b := boundary{f, s.options.delimiter, s.maxLine, s.lookBack, p.buf}
+		start, err = b.find(s.in.Offset, s.end)
+	}
+	if err != nil || start >= s.end {
+		return piece{buf: p.buf, last: true}, err
+	}
+	f.SkipTo(start)
+	names, wanted := p.names, p.wanted
+	p, err = s.next(p.buf, n)
+	p.names, p.wanted = names, wanted
+	return p, err
+}
+
+// head reads the file's beginning, n bytes and then more until it has the whole first record, and returns where in it the
+// records begin.
+func (s *section) head(buf []byte, n int) (p piece, records int, err error) {
+	for size := 0; ; n = size {
+		if need := room + size + n + padding; need > len(buf) {
+			grown := input.Unzeroed(need)
+			copy(grown, buf[:min(len(buf), room+size)])
+			buf = grown
+		}
+		got, eof, err := s.file.Fill(buf[room+size:][:n])
+		if err != nil {
+			return piece{}, 0, err
+		}
+		size += got
+		p = piece{buf: buf, text: pad(buf[room:][:size]), last: eof}
+		f, complete, err := readFirst(p.text, s.options.delimiter, eof)
+		switch {
+		case !complete && size <= s.maxLine+len(byteOrderMark)+2:
+			continue
+		case !complete || f.end-f.begin > s.maxLine+2:
+			err = errors.New(tooLong(s.maxLine))
+		case err == nil:
+			p.names, p.wanted, err = s.options.columns(f.names, s.cells)
+		}
+		if err != nil {
+			return piece{}, 0, fault.As(fault.User, fmt.Errorf("%s: the first record %w", s.in.Path, err))
+		}
+		if s.options.headless {
+			return p, f.begin, nil
+		}
+		return p, f.end, nil
+	}
+}
+
+// close frees what is open. It must not be called while next runs.
+func (s *section) close() error {
+	if s.file == nil {
+		return nil
+	}
+	f := s.file
+	s.file = nil
+	return f.Close()
+}
