@@ -547,6 +547,19 @@ func TestSpillFailures(t *testing.T) {
 	}
 }
 
+// TestShortRuns has runs that end too early, without an error.
+func TestShortRuns(t *testing.T) {
+	for name, op := range operators() {
+		err := attemptOf(t, &MemorySpill{Short: true}, op.share, new(int), func(task *Task) error {
+			_, err := op.run(task)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "rows early") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
 // TestCancelBeyondMemory cancels attempts at many moments: each gives back what it holds.
 func TestCancelBeyondMemory(t *testing.T) {
 	cause := errors.New("cancelled")

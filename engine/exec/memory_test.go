@@ -82,8 +82,9 @@ var ErrInjected = errors.New("injected failure")
 type MemorySpill struct {
 	FailAt int
 	OnCall func(n int) // is called before each of them, if it is set
-	Calls  int // of all that can fail
-	Runs   int // created
+	Short  bool        // a run is read without its last batch
+	Calls  int         // of all that can fail
+	Runs   int         // created
 	Rows   int64
 	open   int // sources
 	held   []arrow.Record
@@ -168,7 +169,11 @@ func (r *memoryRun) Open() (Source, error) {
 		return nil, err
 	}
 	r.spill.open++
-	return &memorySource{run: r, left: slices.Clone(r.batches)}, nil
+	left := slices.Clone(r.batches)
+	if r.spill.Short {
+		left = left[:len(left)-1]
+	}
+	return &memorySource{run: r, left: left}, nil
 }
 
 func (r *memoryRun) Drop() error {
