@@ -105,7 +105,7 @@ func (g *grouper[K, V]) spill(atWork bool, from int) error {
 func (g *grouper[K, V]) sorted() *groupsCursor[K, V] {
 	g.groups.sort()
 	g.groups.table.Sort(g.ordered, g.task.pause)
-	return &groupsCursor[K, V]{groups: g.groups, byHash: !g.ordered}
+	return newGroupsCursor(g.groups, !g.ordered)
 }
 
 // reserveSides takes the memory for reading what several groupers have spilled, all at the same time. Where the share does

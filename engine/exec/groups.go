@@ -139,36 +139,68 @@ func (g *groups[K, V]) release() {
 }
 
 // groupsCursor is the cursor over records in memory, by the order of their keys; the groups and their table have been
-// sorted.
+// sorted. It decodes some values ahead: they lie anywhere, and the cache misses of a vector overlap.
 type groupsCursor[K, V any] struct {
 	groups *groups[K, V]
 	byHash bool
-	place  uint32  // behind that of the group in the table
-	rows   []rowID // of the group, from the one that the cursor is at
-	buf    []byte  // a hash and a key
-	rec    batch.KV[K, V]
+	place  uint32  // behind the last group that was looked at
+	rest   []rowID // of that, which have not been decoded
+	ids    []rowID // of recs
+	places []uint32
+	recs   []batch.KV[K, V]
+	at     int    // within these
+	buf    []byte // a hash and a key
+}
+
+func newGroupsCursor[K, V any](g *groups[K, V], byHash bool) *groupsCursor[K, V] {
+	n := cursorRows[batch.KV[K, V]]()
+	return &groupsCursor[K, V]{groups: g, byHash: byHash, ids: make([]rowID, 0, n), places: make([]uint32, 0, n), recs: make([]batch.KV[K, V], 0, n)}
 }
 
 func (c *groupsCursor[K, V]) next() (bool, error) { return c.step(), nil }
 
 // step is next, which cannot fail here.
 func (c *groupsCursor[K, V]) step() bool {
-	if len(c.rows) > 1 {
-		c.rows = c.rows[1:]
-		return true
+	if c.at++; c.at >= len(c.recs) {
+		c.fill()
 	}
+	return c.at < len(c.recs)
+}
+
+// fill decodes the next records.
+func (c *groupsCursor[K, V]) fill() {
 	g := c.groups
-	if int(c.place) == g.table.Len() {
-		return false
+	c.at, c.ids, c.places, c.recs = 0, c.ids[:0], c.places[:0], c.recs[:0]
+	for len(c.ids) < cap(c.ids) {
+		if len(c.rest) == 0 {
+			if int(c.place) == g.table.Len() {
+				break
+			}
+			c.rest = g.rowsOf(*g.table.Acc(c.place))
+			c.place++
+		}
+		some := c.rest[:min(len(c.rest), cap(c.ids)-len(c.ids))]
+		c.rest = c.rest[len(some):]
+		c.ids = append(c.ids, some...)
+		for range some {
+			c.places = append(c.places, c.place-1)
+		}
 	}
-	c.rows = g.rowsOf(*g.table.Acc(c.place))
-	c.rec.Key = g.keyer.Decode(g.table.Key(c.place))
-	c.place++
-	return true
+	c.recs = c.recs[:len(c.ids)]
+	for i, id := range c.ids {
+		g.value(id, &c.recs[i])
+	}
+	for i, place := range c.places {
+		if i > 0 && c.places[i-1] == place {
+			c.recs[i].Key = c.recs[i-1].Key
+		} else {
+			c.recs[i].Key = g.keyer.Decode(g.table.Key(place))
+		}
+	}
 }
 
 func (c *groupsCursor[K, V]) key() []byte {
-	s := &c.groups.table.slots[c.place-1]
+	s := &c.groups.table.slots[c.places[c.at]]
 	key := s.key(&c.groups.table.long)
 	if c.byHash {
 		c.buf = append(binary.BigEndian.AppendUint64(c.buf[:0], s.hash()), key...)
@@ -177,10 +209,7 @@ func (c *groupsCursor[K, V]) key() []byte {
 	return unsafe.Slice(unsafe.StringData(key), len(key))
 }
 
-func (c *groupsCursor[K, V]) record() *batch.KV[K, V] {
-	c.groups.value(c.rows[0], &c.rec)
-	return &c.rec
-}
+func (c *groupsCursor[K, V]) record() *batch.KV[K, V] { return &c.recs[c.at] }
 
 // close leaves the records to their groups.
 func (c *groupsCursor[K, V]) close() {}
