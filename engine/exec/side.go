@@ -13,18 +13,23 @@ import (
 // a side once, however many partitions it works through; what the records take stays with its share. They must not be
 // changed. Whole leaves the rows where the side can't be read, or does not fit into the share.
 func Whole[T any](t *Task, side int, codec *batch.Codec[T]) []T {
-	if known, ok := t.sides[side]; ok {
+	if known, ok := t.kept[side]; ok {
 		return known.([]T)
 	}
 	row := t.collected(t.op) // no record is to blame for the side
 	all, err := readSide(t, side, codec)
 	t.check(t.named(err))
 	t.row = row
-	if t.sides == nil {
-		t.sides = map[int]any{}
-	}
-	t.sides[side] = all
+	t.hold(side, all)
 	return all
+}
+
+// hold keeps what an operator has made of a side for the next runs of the attempt.
+func (t *Task) hold(node int, kept any) {
+	if t.kept == nil {
+		t.kept = map[int]any{}
+	}
+	t.kept[node] = kept
 }
 
 func readSide[T any](t *Task, side int, codec *batch.Codec[T]) (all []T, err error) {

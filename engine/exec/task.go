@@ -55,7 +55,7 @@ type Task struct {
 	source   Source      // that the last record came from
 	decoded  int64       // bytes of the batches whose records were fed
 	tables   []emptier   // of the run's combiners
-	sides    map[int]any // the records of those that were read, by exchange
+	kept     map[int]any // what operators keep of sides until the attempt ends, by node
 	steps    int64       // those of Progress, and some that are not told yet
 	row      int         // within the batch that source yielded last; below zero: no record is at work
 }
