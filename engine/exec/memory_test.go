@@ -81,6 +81,7 @@ var ErrInjected = errors.New("injected failure")
 // zero.
 type MemorySpill struct {
 	FailAt int
+	OnCall func(n int) // is called before each of them, if it is set
 	Calls  int // of all that can fail
 	Runs   int // created
 	Rows   int64
@@ -100,7 +101,11 @@ func (s *MemorySpill) Close() {
 func (s *MemorySpill) Open() int { return s.open }
 
 func (s *MemorySpill) call() error {
-	if s.Calls++; s.Calls == s.FailAt {
+	s.Calls++
+	if s.OnCall != nil {
+		s.OnCall(s.Calls)
+	}
+	if s.Calls == s.FailAt {
 		return ErrInjected
 	}
 	return nil
