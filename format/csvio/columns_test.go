@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fletch/engine/batch"
+	"fletch/engine/plan"
 	"fletch/fault"
 	"fletch/fault/faulttest"
 	"fletch/storage/storagetest"
@@ -162,6 +163,23 @@ func TestLongRecords(t *testing.T) {
 		got, err := readAll(t, codec, r)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("chunks of %d: %d rows, %v", chunk, len(got), err)
+		}
+	}
+}
+
+// What is left of a piece may just fit before the next one, or just not.
+func TestRoom(t *testing.T) {
+	const header = "value\n"
+	in := storagetest.Put("room", []byte(header+strings.Repeat("x", 3*room)))
+	codec, err := batch.CodecOf[string]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for left := room - 2; left <= room+2; left++ {
+		r := newTestReader(t, codec.Schema(), 4*room, []plan.FileRange{in})
+		r.blocks.chunk = len(header) + left
+		if got, err := readAll(t, codec, r); err != nil || len(got) != 1 || got[0] != strings.Repeat("x", 3*room) {
+			t.Errorf("%d bytes left: %d records, %v", left, len(got), err)
 		}
 	}
 }
