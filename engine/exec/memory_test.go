@@ -82,8 +82,8 @@ var ErrInjected = errors.New("injected failure")
 type MemorySpill struct {
 	FailAt int
 	OnCall func(n int) // is called before each of them, if it is set
-	Calls  int // of all that can fail
-	Runs   int // created
+	Calls  int         // of all that can fail
+	Runs   int         // created
 	Rows   int64
 	open   int // sources
 	held   []arrow.Record
