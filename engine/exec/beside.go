@@ -103,8 +103,8 @@ func (b *beside[K, B, P]) begin() {
 	b.aside.inner, b.aside.limit = true, spillBytes
 }
 
-// read makes the table of all records of the side; nil where the share does not grant what it takes. That stays with the
-// share until the attempt ends.
+// read makes the table of all records of the side; nil where there is no room for it. What it takes stays with the share
+// until the attempt ends.
 func (b *beside[K, B, P]) read() (table *hashed[K, B, P], err error) {
 	src, err := b.task.Side(b.side)
 	if err != nil {
@@ -113,15 +113,16 @@ func (b *beside[K, B, P]) read() (table *hashed[K, B, P], err error) {
 	defer func() { err = errors.Join(err, src.Close()) }()
 	h := &held[batch.KV[K, B]]{task: b.task, src: src}
 	for !h.ended {
-		if granted, err := h.fill(); err != nil || !granted {
+		if granted, err := h.fill(); err != nil || !granted || !b.task.roomFor(h.taken) {
 			h.release()
 			return nil, err
 		}
 	}
-	if !h.reserve() {
+	if !h.reserve() || !b.task.roomFor(h.taken) {
 		h.release()
 		return nil, nil
 	}
+	b.task.keptBytes += h.taken
 	rows := b.task.metrics.RowsIn // those of a side are no input
 	table, err = newHashed(b.task, b.keyer, h, b.build, b.roles)
 	b.task.Progress.Rows.Add(rows - b.task.metrics.RowsIn)

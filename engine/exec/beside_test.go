@@ -73,6 +73,9 @@ func TestBeside(t *testing.T) {
 			err := runOnCoroutine(t, task, share, func(task *Task) error {
 				defer func() { task.Share.Give(task.Share.Used()) }() // as its end does
 				got, err := b.beside(task, kind, input, step, runs, math.MaxInt)
+				if used := task.Share.Used(); used > share/2 {
+					rt.Errorf("%d bytes are kept of a share of %d", used, share)
+				}
 				if err == nil && !slices.Equal(got, want) {
 					rt.Errorf("%d records, want %d: %.200q, want %.200q", len(got), len(want), got, want)
 				}

@@ -78,8 +78,13 @@ func readSide[T any](t *Task, side int, codec *batch.Codec[T]) (all []T, err err
 
 // keep takes n bytes until the attempt ends, and waits for them.
 func (t *Task) keep(n int64) error {
-	if t.Share == nil || t.Share.Take(n) {
+	t.keptBytes += n
+	if t.Share.Take(n) {
 		return nil
 	}
 	return t.await(n)
 }
+
+// roomFor tells whether n bytes may be kept until the attempt ends by who can do without. The other half of what the share is
+// sure of is left to operators that have to wait for memory.
+func (t *Task) roomFor(n int64) bool { return n <= t.Share.Sure()/2-t.keptBytes }
