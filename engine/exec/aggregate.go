@@ -88,25 +88,21 @@ func (g *aggregator[K, V, A]) collect(src Source) error {
 	})
 }
 
+// makeRoom spills what the share has no room for.
 func (g *aggregator[K, V, A]) makeRoom(keys *batch.Vector) error {
-	if g.table.Len() == 0 {
+	switch {
+	case g.table.Len() == 0:
 		return g.table.awaitRoom(g.task, keys)
-	}
-	if len(g.parts) == 1 {
+	case g.ordered, g.views, !g.task.Share.Take(0):
+		// The batches that accumulators are views of, and what others have a right to, are not given back by less.
 		return g.spill()
 	}
-	// What the ranges that are largest hold is enough where only the table had to grow. The batches that accumulators are
-	// views of, and memory that others have a right to, are given back once nothing is left.
-	spilled := int64(0)
-	for g.table.Len() > 0 && (spilled < spillBytes || !g.task.Share.Take(0)) {
+	for spilled := int64(0); spilled < spillBytes && g.table.Len() > 0; {
 		bytes, err := g.spillLargest()
 		if err != nil {
 			return err
 		}
 		spilled += bytes
-	}
-	if g.table.Len() == 0 {
-		g.table.Clear()
 	}
 	return nil
 }
@@ -128,7 +124,7 @@ func (g *aggregator[K, V, A]) spill() error {
 
 // partLen returns how many of the sorted slots, which begin at range r or behind it, are of that range.
 func (g *aggregator[K, V, A]) partLen(slots []slot[A], r int) int {
-	if len(g.parts) == 1 {
+	if g.ordered {
 		return len(slots)
 	}
 	for n := range slots {
