@@ -11,8 +11,8 @@ import (
 // Sources holds the Go files of every package that a job can link. Test files are among them, as patterns can't leave
 // them out.
 //
-//go:embed engine/*.go engine/batch/*.go engine/batch/frame/*.go engine/batch/gather/*.go engine/coro/*.go engine/exec/*.go engine/plan/*.go
-//go:embed fault/*.go internal/machine/*.go report/*.go shuffle/*.go storage/*.go worker/attempt/*.go local/*.go master/state/*.go master/schedule/*.go master/view/*.go
+//go:embed engine/*.go engine/batch/*.go engine/batch/frame/*.go engine/batch/gather/*.go engine/budget/*.go engine/coro/*.go engine/exec/*.go engine/plan/*.go
+//go:embed fault/*.go internal/machine/*.go report/*.go shuffle/*.go shuffle/extent/*.go shuffle/spill/*.go storage/*.go worker/attempt/*.go local/*.go master/state/*.go master/schedule/*.go master/view/*.go
 //go:embed format/csvio/*.go format/jsonio/*.go format/textio/*.go format/internal/input/*.go format/internal/jsontext/*.go format/internal/rows/*.go
 var Sources embed.FS
 

@@ -29,7 +29,7 @@ func (m *Graph) Plan() (*plan.Graph, error) {
 
 func nodeOf(n *plan.Node) *Node {
 	m := &Node{
-		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs), Sides: narrowAll(n.Sides), Type: n.Type,
+		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs), Sides: narrowAll(n.Sides), Lookup: narrowAll(n.Lookup), Type: n.Type,
 	}
 	if s := n.Source; s != nil {
 		m.Source = &Input{Items: s.Items, ItemBytes: s.ItemBytes}
@@ -60,6 +60,7 @@ func (c *checker) node(m *Node) plan.Node {
 		Site:   m.GetSite(),
 		Inputs: c.nodes("inputs", m.GetInputs()),
 		Sides:  c.nodes("sides", m.GetSides()),
+		Lookup: c.nodes("inputs to look up", m.GetLookup()),
 		Type:   m.GetType(),
 	}
 	if s := m.GetSource(); s != nil {

@@ -87,6 +87,7 @@ type Node struct {
 	Exchange      *Shuffle               `protobuf:"bytes,8,opt,name=exchange,proto3" json:"exchange,omitempty"`
 	Sink          *Location              `protobuf:"bytes,9,opt,name=sink,proto3" json:"sink,omitempty"`
 	Sides         []int32                `protobuf:"varint,10,rep,packed,name=sides,proto3" json:"sides,omitempty"`
+	Lookup        []int32                `protobuf:"varint,11,rep,packed,name=lookup,proto3" json:"lookup,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,6 +188,13 @@ func (x *Node) GetSink() *Location {
 func (x *Node) GetSides() []int32 {
 	if x != nil {
 		return x.Sides
+	}
+	return nil
+}
+
+func (x *Node) GetLookup() []int32 {
+	if x != nil {
+		return x.Lookup
 	}
 	return nil
 }
@@ -535,6 +543,7 @@ type Stage struct {
 	Thin             bool                   `protobuf:"varint,8,opt,name=thin,proto3" json:"thin,omitempty"`
 	Sides            []int32                `protobuf:"varint,9,rep,packed,name=sides,proto3" json:"sides,omitempty"`
 	OutputPartitions []int32                `protobuf:"varint,10,rep,packed,name=output_partitions,json=outputPartitions,proto3" json:"output_partitions,omitempty"` // by output
+	Conditions       []*Condition           `protobuf:"bytes,11,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -639,6 +648,65 @@ func (x *Stage) GetOutputPartitions() []int32 {
 	return nil
 }
 
+func (x *Stage) GetConditions() []*Condition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+type Condition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Exchange      int32                  `protobuf:"varint,1,opt,name=exchange,proto3" json:"exchange,omitempty"`
+	Small         bool                   `protobuf:"varint,2,opt,name=small,proto3" json:"small,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Condition) Reset() {
+	*x = Condition{}
+	mi := &file_graph_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Condition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Condition) ProtoMessage() {}
+
+func (x *Condition) ProtoReflect() protoreflect.Message {
+	mi := &file_graph_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Condition.ProtoReflect.Descriptor instead.
+func (*Condition) Descriptor() ([]byte, []int) {
+	return file_graph_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Condition) GetExchange() int32 {
+	if x != nil {
+		return x.Exchange
+	}
+	return 0
+}
+
+func (x *Condition) GetSmall() bool {
+	if x != nil {
+		return x.Small
+	}
+	return false
+}
+
 type Skew struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Partition     int32                  `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
@@ -650,7 +718,7 @@ type Skew struct {
 
 func (x *Skew) Reset() {
 	*x = Skew{}
-	mi := &file_graph_proto_msgTypes[8]
+	mi := &file_graph_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +730,7 @@ func (x *Skew) String() string {
 func (*Skew) ProtoMessage() {}
 
 func (x *Skew) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[8]
+	mi := &file_graph_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +743,7 @@ func (x *Skew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skew.ProtoReflect.Descriptor instead.
 func (*Skew) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{8}
+	return file_graph_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Skew) GetPartition() int32 {
@@ -712,7 +780,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_graph_proto_msgTypes[9]
+	mi := &file_graph_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -724,7 +792,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[9]
+	mi := &file_graph_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -737,7 +805,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{9}
+	return file_graph_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Task) GetStage() int32 {
@@ -793,7 +861,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_graph_proto_msgTypes[10]
+	mi := &file_graph_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -805,7 +873,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[10]
+	mi := &file_graph_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -818,7 +886,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{10}
+	return file_graph_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Metrics) GetRowsIn() int64 {
@@ -901,7 +969,7 @@ type ShuffleOutput struct {
 
 func (x *ShuffleOutput) Reset() {
 	*x = ShuffleOutput{}
-	mi := &file_graph_proto_msgTypes[11]
+	mi := &file_graph_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +981,7 @@ func (x *ShuffleOutput) String() string {
 func (*ShuffleOutput) ProtoMessage() {}
 
 func (x *ShuffleOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[11]
+	mi := &file_graph_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +994,7 @@ func (x *ShuffleOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShuffleOutput.ProtoReflect.Descriptor instead.
 func (*ShuffleOutput) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{11}
+	return file_graph_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ShuffleOutput) GetExchange() int32 {
@@ -957,7 +1025,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_graph_proto_msgTypes[12]
+	mi := &file_graph_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1037,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[12]
+	mi := &file_graph_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1050,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{12}
+	return file_graph_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Part) GetSink() int32 {
@@ -1039,7 +1107,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_graph_proto_msgTypes[13]
+	mi := &file_graph_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1051,7 +1119,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[13]
+	mi := &file_graph_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1064,7 +1132,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{13}
+	return file_graph_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Result) GetShuffles() []*ShuffleOutput {
@@ -1102,7 +1170,7 @@ const file_graph_proto_rawDesc = "" +
 	"\vgraph.proto\x12\tfletch.v1\"@\n" +
 	"\x05Graph\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12%\n" +
-	"\x05nodes\x18\x02 \x03(\v2\x0f.fletch.v1.NodeR\x05nodes\"\x93\x02\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x0f.fletch.v1.NodeR\x05nodes\"\xab\x02\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x0e\n" +
@@ -1114,7 +1182,8 @@ const file_graph_proto_rawDesc = "" +
 	"\bexchange\x18\b \x01(\v2\x12.fletch.v1.ShuffleR\bexchange\x12'\n" +
 	"\x04sink\x18\t \x01(\v2\x13.fletch.v1.LocationR\x04sink\x12\x14\n" +
 	"\x05sides\x18\n" +
-	" \x03(\x05R\x05sides\"X\n" +
+	" \x03(\x05R\x05sides\x12\x16\n" +
+	"\x06lookup\x18\v \x03(\x05R\x06lookup\"X\n" +
 	"\x05Input\x12\x1a\n" +
 	"\bpatterns\x18\x01 \x03(\fR\bpatterns\x12\x14\n" +
 	"\x05items\x18\x02 \x01(\x03R\x05items\x12\x1d\n" +
@@ -1141,7 +1210,7 @@ const file_graph_proto_rawDesc = "" +
 	"\x05files\x18\x01 \x03(\v2\x14.fletch.v1.FileRangeR\x05files\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x03R\x05first\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x03R\x05count\x12\x14\n" +
-	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\"\x80\x02\n" +
+	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\"\xb6\x02\n" +
 	"\x05Stage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\x05R\x04root\x12\x14\n" +
@@ -1155,7 +1224,13 @@ const file_graph_proto_rawDesc = "" +
 	"\x04thin\x18\b \x01(\bR\x04thin\x12\x14\n" +
 	"\x05sides\x18\t \x03(\x05R\x05sides\x12+\n" +
 	"\x11output_partitions\x18\n" +
-	" \x03(\x05R\x10outputPartitions\"Y\n" +
+	" \x03(\x05R\x10outputPartitions\x124\n" +
+	"\n" +
+	"conditions\x18\v \x03(\v2\x14.fletch.v1.ConditionR\n" +
+	"conditions\"=\n" +
+	"\tCondition\x12\x1a\n" +
+	"\bexchange\x18\x01 \x01(\x05R\bexchange\x12\x14\n" +
+	"\x05small\x18\x02 \x01(\bR\x05small\"Y\n" +
 	"\x04Skew\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x1d\n" +
@@ -1212,7 +1287,7 @@ func file_graph_proto_rawDescGZIP() []byte {
 	return file_graph_proto_rawDescData
 }
 
-var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_graph_proto_goTypes = []any{
 	(*Graph)(nil),         // 0: fletch.v1.Graph
 	(*Node)(nil),          // 1: fletch.v1.Node
@@ -1222,13 +1297,14 @@ var file_graph_proto_goTypes = []any{
 	(*FileRange)(nil),     // 5: fletch.v1.FileRange
 	(*Split)(nil),         // 6: fletch.v1.Split
 	(*Stage)(nil),         // 7: fletch.v1.Stage
-	(*Skew)(nil),          // 8: fletch.v1.Skew
-	(*Task)(nil),          // 9: fletch.v1.Task
-	(*Metrics)(nil),       // 10: fletch.v1.Metrics
-	(*ShuffleOutput)(nil), // 11: fletch.v1.ShuffleOutput
-	(*Part)(nil),          // 12: fletch.v1.Part
-	(*Result)(nil),        // 13: fletch.v1.Result
-	nil,                   // 14: fletch.v1.Result.CountersEntry
+	(*Condition)(nil),     // 8: fletch.v1.Condition
+	(*Skew)(nil),          // 9: fletch.v1.Skew
+	(*Task)(nil),          // 10: fletch.v1.Task
+	(*Metrics)(nil),       // 11: fletch.v1.Metrics
+	(*ShuffleOutput)(nil), // 12: fletch.v1.ShuffleOutput
+	(*Part)(nil),          // 13: fletch.v1.Part
+	(*Result)(nil),        // 14: fletch.v1.Result
+	nil,                   // 15: fletch.v1.Result.CountersEntry
 }
 var file_graph_proto_depIdxs = []int32{
 	1,  // 0: fletch.v1.Graph.nodes:type_name -> fletch.v1.Node
@@ -1236,16 +1312,17 @@ var file_graph_proto_depIdxs = []int32{
 	3,  // 2: fletch.v1.Node.exchange:type_name -> fletch.v1.Shuffle
 	4,  // 3: fletch.v1.Node.sink:type_name -> fletch.v1.Location
 	5,  // 4: fletch.v1.Split.files:type_name -> fletch.v1.FileRange
-	6,  // 5: fletch.v1.Task.split:type_name -> fletch.v1.Split
-	11, // 6: fletch.v1.Result.shuffles:type_name -> fletch.v1.ShuffleOutput
-	12, // 7: fletch.v1.Result.parts:type_name -> fletch.v1.Part
-	14, // 8: fletch.v1.Result.counters:type_name -> fletch.v1.Result.CountersEntry
-	10, // 9: fletch.v1.Result.metrics:type_name -> fletch.v1.Metrics
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 5: fletch.v1.Stage.conditions:type_name -> fletch.v1.Condition
+	6,  // 6: fletch.v1.Task.split:type_name -> fletch.v1.Split
+	12, // 7: fletch.v1.Result.shuffles:type_name -> fletch.v1.ShuffleOutput
+	13, // 8: fletch.v1.Result.parts:type_name -> fletch.v1.Part
+	15, // 9: fletch.v1.Result.counters:type_name -> fletch.v1.Result.CountersEntry
+	11, // 10: fletch.v1.Result.metrics:type_name -> fletch.v1.Metrics
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_graph_proto_init() }
@@ -1259,7 +1336,7 @@ func file_graph_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_graph_proto_rawDesc), len(file_graph_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -879,6 +879,7 @@ type LogCommand_Plan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
 	Tasks         []*Task                `protobuf:"bytes,2,rep,name=tasks,proto3" json:"tasks,omitempty"`
+	Skip          []int32                `protobuf:"varint,3,rep,packed,name=skip,proto3" json:"skip,omitempty"` // stages
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -923,6 +924,13 @@ func (x *LogCommand_Plan) GetJob() string {
 func (x *LogCommand_Plan) GetTasks() []*Task {
 	if x != nil {
 		return x.Tasks
+	}
+	return nil
+}
+
+func (x *LogCommand_Plan) GetSkip() []int32 {
+	if x != nil {
+		return x.Skip
 	}
 	return nil
 }
@@ -1943,6 +1951,7 @@ type SnapshotRecord_Stage struct {
 	FinishedUnixNanos int64                  `protobuf:"varint,7,opt,name=finished_unix_nanos,json=finishedUnixNanos,proto3" json:"finished_unix_nanos,omitempty"`
 	Tasks             int32                  `protobuf:"varint,8,opt,name=tasks,proto3" json:"tasks,omitempty"` // how many there are; a job that has ended has no records of them
 	Skew              *Skew                  `protobuf:"bytes,9,opt,name=skew,proto3" json:"skew,omitempty"`
+	Skipped           bool                   `protobuf:"varint,10,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2038,6 +2047,13 @@ func (x *SnapshotRecord_Stage) GetSkew() *Skew {
 		return x.Skew
 	}
 	return nil
+}
+
+func (x *SnapshotRecord_Stage) GetSkipped() bool {
+	if x != nil {
+		return x.Skipped
+	}
+	return false
 }
 
 // Exchange is what was written to an exchange so far.
@@ -2356,7 +2372,7 @@ const file_replica_proto_rawDesc = "" +
 	"\n" +
 	"\rreplica.proto\x12\tfletch.v1\x1a\vgraph.proto\"=\n" +
 	"\bLogEntry\x121\n" +
-	"\bcommands\x18\x01 \x03(\v2\x15.fletch.v1.LogCommandR\bcommands\"\xd6\r\n" +
+	"\bcommands\x18\x01 \x03(\v2\x15.fletch.v1.LogCommandR\bcommands\"\xea\r\n" +
 	"\n" +
 	"LogCommand\x126\n" +
 	"\x06submit\x18\x01 \x01(\v2\x1c.fletch.v1.LogCommand.SubmitH\x00R\x06submit\x120\n" +
@@ -2379,10 +2395,11 @@ const file_replica_proto_rawDesc = "" +
 	"\bsettings\x18\x04 \x01(\v2\x1d.fletch.v1.ReplicatedSettingsR\bsettings\x12\x16\n" +
 	"\x06plugin\x18\x05 \x01(\tR\x06plugin\x12\x12\n" +
 	"\x04args\x18\x06 \x03(\fR\x04args\x12\x12\n" +
-	"\x04user\x18\a \x01(\tR\x04user\x1a?\n" +
+	"\x04user\x18\a \x01(\tR\x04user\x1aS\n" +
 	"\x04Plan\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12%\n" +
-	"\x05tasks\x18\x02 \x03(\v2\x0f.fletch.v1.TaskR\x05tasks\x1a\x99\x01\n" +
+	"\x05tasks\x18\x02 \x03(\v2\x0f.fletch.v1.TaskR\x05tasks\x12\x12\n" +
+	"\x04skip\x18\x03 \x03(\x05R\x04skip\x1a\x99\x01\n" +
 	"\x06Commit\x126\n" +
 	"\aattempt\x18\x01 \x01(\v2\x1c.fletch.v1.ReplicatedAttemptR\aattempt\x12)\n" +
 	"\x06result\x18\x02 \x01(\v2\x11.fletch.v1.ResultR\x06result\x12\x16\n" +
@@ -2441,7 +2458,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x18\n" +
 	"\amembers\x18\x03 \x01(\fR\amembers\x12#\n" +
-	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xa2\x15\n" +
+	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xbc\x15\n" +
 	"\x0eSnapshotRecord\x124\n" +
 	"\x04head\x18\x01 \x01(\v2\x1e.fletch.v1.SnapshotRecord.HeadH\x00R\x04head\x12:\n" +
 	"\x06worker\x18\x02 \x01(\v2 .fletch.v1.SnapshotRecord.WorkerH\x00R\x06worker\x127\n" +
@@ -2494,7 +2511,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x06worker\x18\x02 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\rR\x05class\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\"\n" +
-	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xcd\x02\n" +
+	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xe7\x02\n" +
 	"\x05Stage\x12&\n" +
 	"\x05stage\x18\x01 \x01(\v2\x10.fletch.v1.StageR\x05stage\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x05R\tcommitted\x12\x16\n" +
@@ -2505,7 +2522,9 @@ const file_replica_proto_rawDesc = "" +
 	"\x12started_unix_nanos\x18\x06 \x01(\x03R\x10startedUnixNanos\x12.\n" +
 	"\x13finished_unix_nanos\x18\a \x01(\x03R\x11finishedUnixNanos\x12\x14\n" +
 	"\x05tasks\x18\b \x01(\x05R\x05tasks\x12#\n" +
-	"\x04skew\x18\t \x01(\v2\x0f.fletch.v1.SkewR\x04skew\x1a4\n" +
+	"\x04skew\x18\t \x01(\v2\x0f.fletch.v1.SkewR\x04skew\x12\x18\n" +
+	"\askipped\x18\n" +
+	" \x01(\bR\askipped\x1a4\n" +
 	"\bExchange\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x05R\x04node\x12\x14\n" +
 	"\x05bytes\x18\x02 \x03(\x03R\x05bytes\x1a=\n" +

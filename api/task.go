@@ -34,11 +34,15 @@ func PlanStages(list []*Stage) ([]plan.Stage, error) {
 
 // StageOf returns the message of a stage.
 func StageOf(s *plan.Stage) *Stage {
-	return &Stage{
+	m := &Stage{
 		Id: narrow(s.ID), Root: narrow(s.Root), Nodes: narrowAll(s.Nodes), Outputs: narrowAll(s.Outputs),
 		Parents: narrowAll(s.Parents), Partitions: narrow(s.Partitions), Pass: narrow(s.Pass), Thin: s.Thin, Sides: narrowAll(s.Sides),
 		OutputPartitions: narrowAll(s.OutputPartitions),
 	}
+	for _, c := range s.If {
+		m.Conditions = append(m.Conditions, &Condition{Exchange: narrow(c.Exchange), Small: c.Small})
+	}
+	return m
 }
 
 // Plan returns the stage of a message.
@@ -60,6 +64,10 @@ func (m *Stage) Plan() (*plan.Stage, error) {
 	}
 	if have, want := len(m.GetOutputPartitions()), len(s.Outputs); have != want {
 		c.fail("%d outputs have %d numbers of partitions", want, have)
+	}
+	c.count("conditions", len(m.GetConditions()), maxNodes)
+	for _, x := range m.GetConditions() {
+		s.If = append(s.If, plan.Condition{Exchange: c.index("the exchange of a condition", x.GetExchange(), maxNodes), Small: x.GetSmall()})
 	}
 	for _, n := range m.GetOutputPartitions() {
 		s.OutputPartitions = append(s.OutputPartitions, c.index("an output's partitions", n, maxPartitions+1))

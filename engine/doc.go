@@ -21,8 +21,17 @@
 //
 // # Order
 //
-// The same job on the same input gives the same bytes; sums of floats may differ in the last bits. Keys come out of a keyed operator in increasing order within each
-// partition, unless Unordered waives that. NaN stands last among floats and equals itself; -0 equals 0.
+// The same job on the same input gives the same bytes, whatever the number of cores and the memory; but sums of floats may
+// differ in the last bits, and joins promise no order, so what has to be the same is sorted behind them. Keys come out of a
+// keyed operator in increasing order within each partition, unless Unordered waives that. SortBy orders all records, partition
+// after partition. What is equal in an order keeps that of the input. NaN stands last among floats and equals itself; -0
+// equals 0.
+//
+// # Memory
+//
+// Records stream. Operators that have to keep some spill what memory does not hold: groups, accumulators, sorted records and
+// the sides of a join may all be larger. A single record, a single accumulator and the small side of Broadcast have to fit,
+// and the engine does not count what functions keep.
 //
 // # Mistakes
 //

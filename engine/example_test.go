@@ -440,6 +440,17 @@ func ExampleSample() {
 	// 813
 }
 
+func ExampleCoGroup() {
+	job := engine.NewJob("example")
+	show(engine.CoGroup(orders(job), cities(job), func(name string, orders, cities iter.Seq[string]) iter.Seq[string] {
+		return slices.Values([]string{fmt.Sprint(name, " ", slices.Collect(orders), " ", slices.Collect(cities))})
+	}))
+	// Output:
+	// ann [tea jam] [Oslo]
+	// bob [rye] []
+	// eve [] [Rome]
+}
+
 // orders and cities are two sides to join: bob has no city, eve has no order.
 func orders(job *engine.Job) engine.Dataset[engine.KV[string, string]] {
 	return engine.FromSlice(job, []engine.KV[string, string]{engine.Pair("ann", "tea"), engine.Pair("bob", "rye"), engine.Pair("ann", "jam")})

@@ -18,7 +18,8 @@ type Joined[L, R any] struct {
 // operator: NaN equals itself, -0 equals 0.
 //
 // The smaller side of each partition is held in memory while the other one streams past it; where neither fits, both are
-// sorted on disk. One key may have any number of records on both sides. The order of the result has no meaning, here and
+// sorted on disk. If the result is shuffled again, and one side turns out to be small as a whole, every task reads all of it
+// and the other side is not shuffled for the join. One key may have any number of records on both sides. The order of the result has no meaning, here and
 // in the other joins.
 func Join[K, V, W any](left Dataset[KV[K, V]], right Dataset[KV[K, W]]) Dataset[KV[K, Joined[V, W]]] {
 	return join(left, right, "Join", func(j *exec.Join[K, V, W], out func(KV[K, Joined[V, W]]) bool) {
@@ -88,14 +89,45 @@ func CoGroup[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], f 
 
 // join adds a join. Want says what is handed on to out.
 func join[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], name string, want func(j *exec.Join[K, V, W], out func(U) bool)) Dataset[U] {
-	return meet(left, right, name, []Option{Unordered()}, func(m meeting[K, V, W], out func(U) bool) error {
-		j := exec.Join[K, V, W]{Node: m.node, Left: m.left, Right: m.right, Keyer: m.keyer}
-		want(&j, func(u U) bool {
+	of := func(m meeting[K, V, W], out func(U) bool) *exec.Join[K, V, W] {
+		j := &exec.Join[K, V, W]{Node: m.node, Left: m.left, Right: m.right, Keyer: m.keyer}
+		want(j, func(u U) bool {
 			m.task.Enter(m.node)
 			return out(u)
 		})
-		return j.Run(m.task, m.lefts, m.rights)
+		return j
+	}
+	out := meet(left, right, name, []Option{Unordered()}, func(m meeting[K, V, W], out func(U) bool) error {
+		return of(m, out).Run(m.task, m.lefts, m.rights)
 	})
+	leftCodec, keyer, errLeft := keyedTypes[K, V]()
+	rightCodec, _, errRight := keyedTypes[K, W]()
+	if errLeft != nil || errRight != nil {
+		return out // the exchanges have told
+	}
+	op := left.job.ops[out.node]
+	op.Lookup = lookups(want)
+	op.Beside = func(t *exec.Task, input int, to any) exec.Stream {
+		j := of(meeting[K, V, W]{task: t, node: op.ID, left: leftCodec, right: rightCodec, keyer: keyer}, to.(func(U) bool))
+		if input == 0 {
+			return j.LeftBeside(t, op.Inputs[1])
+		}
+		return j.RightBeside(t, op.Inputs[0])
+	}
+	return out
+}
+
+// lookups returns the inputs of a join that tasks may each read whole, as each record of the other one is seen by one task.
+func lookups[K, V, W, U any](want func(j *exec.Join[K, V, W], out func(U) bool)) (inputs []int) {
+	var j exec.Join[K, V, W]
+	want(&j, nil)
+	if j.Matched == nil && j.LeftAlone == nil {
+		inputs = append(inputs, 0)
+	}
+	if j.RightAlone == nil {
+		inputs = append(inputs, 1)
+	}
+	return inputs
 }
 
 // meeting is one partition of two datasets, which the node at hand reads side by side.

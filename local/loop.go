@@ -117,11 +117,11 @@ func (l *loop) pay() error {
 	job := l.job()
 	switch job.Duty {
 	case state.DutyPlan:
-		tasks, err := plan.Next(job.Graph, job.Plan(), job.Facts())
+		tasks, skip, err := plan.Next(job.Graph, job.Plan(), job.Facts())
 		if err != nil {
 			return l.apply(state.Abort{Job: l.id, Class: fault.Permanent, Message: err.Error(), At: time.Now()})
 		}
-		return l.apply(state.Plan{Job: l.id, Tasks: tasks, At: time.Now()})
+		return l.apply(state.Plan{Job: l.id, Tasks: tasks, Skip: skip, At: time.Now()})
 	case state.DutyCommit:
 		return l.apply(state.Publish{Job: l.id, At: time.Now()})
 	default:

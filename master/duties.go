@@ -62,11 +62,11 @@ func planned(j *state.Job) state.Command {
 			}
 		}
 	}
-	tasks, err := plan.Next(j.Graph, j.Plan(), j.Facts())
+	tasks, skip, err := plan.Next(j.Graph, j.Plan(), j.Facts())
 	if err != nil {
 		return abort(fault.Permanent, err)
 	}
-	return state.Plan{Job: j.ID, Tasks: tasks, At: time.Now()}
+	return state.Plan{Job: j.ID, Tasks: tasks, Skip: skip, At: time.Now()}
 }
 
 // outputs yields the sinks that the job's stages write.

@@ -9,6 +9,10 @@ import (
 	"fletch/internal/machine"
 )
 
+// The worker promises no more than it has: a part for outputs, which are counted before they are written, and what is left in
+// equal parts for the executors that have a job. What these promise their attempts is less than their part: see package
+// executor. The agent and a spare executor are beside that.
+
 // blockShare is the part of the memory that is for outputs.
 const blockShare = 4
 

@@ -62,6 +62,8 @@ func TestSmallContests(t *testing.T) {
 		"wordcount-small": {"fletch 4 GiB", "fletch 64 MiB"},
 		"groupby":         slices.Repeat([]string{duckdb, fletch}, len(questions)),
 		"join":            {duckdb, fletch},
+		"terasort":        {gnuSort, fletch},
+		"linear":          slices.Repeat([]string{fletch}, 5),
 	} {
 		rows, err := Run(context.Background(), c, []string{name})
 		if err != nil {

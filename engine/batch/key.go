@@ -64,7 +64,7 @@ func (k *Keyer[K]) AppendPart(dst []byte, key *K) []byte {
 	return k.part.encode(dst, unsafe.Pointer(key))
 }
 
-// Decode returns the key that encoded stands for. A string key is a view of encoded, which must not change any more.
+// Decode returns the key that encoded stands for. Its strings are views of encoded, which must not change any more.
 func (k *Keyer[K]) Decode(encoded string) K {
 	if k.kind == kindString {
 		return *(*K)(unsafe.Pointer(&encoded))

@@ -1,9 +1,11 @@
 package batch
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"reflect"
+	"strings"
 	"time"
 	"unsafe"
 )
@@ -116,17 +118,29 @@ func (c intCode) decode(src []byte, p unsafe.Pointer) []byte {
 }
 
 func appendBig(dst []byte, v uint64, size int) []byte {
-	for i := size - 1; i >= 0; i-- {
-		dst = append(dst, byte(v>>(8*i)))
+	switch size {
+	case 1:
+		return append(dst, byte(v))
+	case 2:
+		return binary.BigEndian.AppendUint16(dst, uint16(v))
+	case 4:
+		return binary.BigEndian.AppendUint32(dst, uint32(v))
+	default:
+		return binary.BigEndian.AppendUint64(dst, v)
 	}
-	return dst
 }
 
-func loadBig(src []byte, size int) (v uint64) {
-	for _, b := range src[:size] {
-		v = v<<8 | uint64(b)
+func loadBig(src []byte, size int) uint64 {
+	switch size {
+	case 1:
+		return uint64(src[0])
+	case 2:
+		return uint64(binary.BigEndian.Uint16(src))
+	case 4:
+		return uint64(binary.BigEndian.Uint32(src))
+	default:
+		return binary.BigEndian.Uint64(src)
 	}
-	return v
 }
 
 // floatCode holds floats of size bytes in the total order -Inf < ... < 0 < ... < +Inf < NaN.
@@ -284,34 +298,45 @@ func (c textCode) encode(dst []byte, p unsafe.Pointer) []byte {
 	if c.whole {
 		return append(dst, s...)
 	}
-	for i := range len(s) {
-		dst = append(dst, s[i])
-		if s[i] == 0 {
-			dst = append(dst, 0xff)
+	for {
+		zero := strings.IndexByte(s, 0)
+		if zero < 0 {
+			return append(append(dst, s...), 0, 1)
 		}
+		dst = append(append(dst, s[:zero+1]...), 0xff)
+		s = s[zero+1:]
 	}
-	return append(dst, 0, 1)
 }
 
+// decode makes the value a view of src where it can: a string's bytes do not change, and a []byte is copied.
 func (c textCode) decode(src []byte, p unsafe.Pointer) []byte {
-	var text []byte
-	if c.whole {
-		text, src = append([]byte{}, src...), nil
-	} else {
-		text = []byte{}
-		for src[0] != 0 || src[1] != 1 {
-			text = append(text, src[0])
-			if src[0] == 0 {
-				src = src[1:]
-			}
-			src = src[1:]
+	text, rest := src, []byte(nil)
+	if !c.whole {
+		text, rest = unescape(src)
+	}
+	switch {
+	case c.slice:
+		*(*[]byte)(p) = append([]byte{}, text...)
+	case len(text) == 0:
+		*(*string)(p) = "" // a view could point behind what it views
+	default:
+		*(*string)(p) = unsafe.String(unsafe.SliceData(text), len(text))
+	}
+	return rest
+}
+
+// unescape returns the text at the front of src and what follows its end mark.
+func unescape(src []byte) (text, rest []byte) {
+	zero := bytes.IndexByte(src, 0)
+	if src[zero+1] == 1 {
+		return src[:zero], src[zero+2:]
+	}
+	for {
+		text = append(text, src[:zero]...)
+		if src[zero+1] == 1 {
+			return text, src[zero+2:]
 		}
-		src = src[2:]
+		text, src = append(text, 0), src[zero+2:]
+		zero = bytes.IndexByte(src, 0)
 	}
-	if c.slice {
-		*(*[]byte)(p) = text
-	} else {
-		*(*string)(p) = string(text)
-	}
-	return src
 }

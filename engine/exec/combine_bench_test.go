@@ -115,14 +115,15 @@ func BenchmarkRead(b *testing.B) {
 		urls[i] = fmt.Sprintf("https://example.org/page/%d", rng.IntN(1<<33))
 	}
 	for _, ordered := range []bool{true, false} {
-		b.Run(fmt.Sprintf("distinct/int64/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, distinct, ordered) })
-		b.Run(fmt.Sprintf("distinct/string/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, texts, ordered) })
-		b.Run(fmt.Sprintf("distinct/url/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, urls, ordered) })
-		b.Run(fmt.Sprintf("eightfold/int64/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, few, ordered) })
+		b.Run(fmt.Sprintf("distinct/int64/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, distinct, ordered, 1<<40) })
+		b.Run(fmt.Sprintf("distinct/string/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, texts, ordered, 1<<40) })
+		b.Run(fmt.Sprintf("distinct/url/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, urls, ordered, 1<<40) })
+		b.Run(fmt.Sprintf("spilled/int64/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, distinct, ordered, 12<<20) })
+		b.Run(fmt.Sprintf("eightfold/int64/ordered=%v", ordered), func(b *testing.B) { benchmarkRead(b, few, ordered, 1<<40) })
 	}
 }
 
-func benchmarkRead[K any](b *testing.B, keys []K, ordered bool) {
+func benchmarkRead[K any](b *testing.B, keys []K, ordered bool, shareBytes int64) {
 	codec, err := batch.CodecOf[batch.KV[K, int64]]()
 	if err != nil {
 		b.Fatal(err)
@@ -132,9 +133,10 @@ func benchmarkRead[K any](b *testing.B, keys []K, ordered bool) {
 	x := exec.Keyed[K, int64, int64]{Codec: codec, Slots: new(atomic.Int64), Fold: exec.Fold[int64, int64]{Add: add, Merge: add}, Keyer: keyer}
 	records := batches(b, codec, keys)
 	b.Run("aggregate", func(b *testing.B) {
-		exec.OnCoroutine(b, func(t *exec.Task) error {
+		exec.OnCoroutineWithin(b, shareBytes, func(t *exec.Task) error {
 			n, before := 0, cpuTime()
 			for b.Loop() {
+				t.Spill.(*exec.MemorySpill).Close()
 				if err := exec.Aggregate(t, &looped{records}, x, ordered, func(K, *int64) bool { n++; return true }); err != nil {
 					return err
 				}
@@ -144,9 +146,10 @@ func benchmarkRead[K any](b *testing.B, keys []K, ordered bool) {
 		})
 	})
 	b.Run("group", func(b *testing.B) {
-		exec.OnCoroutine(b, func(t *exec.Task) error {
+		exec.OnCoroutineWithin(b, shareBytes, func(t *exec.Task) error {
 			sum, before := int64(0), cpuTime()
 			for b.Loop() {
+				t.Spill.(*exec.MemorySpill).Close()
 				err := exec.Group(t, 0, &looped{records}, codec, keyer(), ordered, func(_ K, values iter.Seq[int64]) bool {
 					for v := range values {
 						sum += v

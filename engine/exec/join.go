@@ -146,17 +146,14 @@ type roles[K, B, P any] struct {
 // hashJoin joins a side that is held as a whole, and what its table takes reserved, with another one.
 func hashJoin[K, B, P any](t *Task, keyer *batch.Keyer[K], build *held[batch.KV[K, B]], probe *held[batch.KV[K, P]],
 	buildCodec *batch.Codec[batch.KV[K, B]], probeCodec *batch.Codec[batch.KV[K, P]], r roles[K, B, P]) error {
-	h := &hashed[K, B, P]{task: t, keyer: keyer, exact: keyer.Exact(), roles: r}
-	h.build = newGroups(t, buildCodec, keyer, newTable[uint32](nil, slotsFor(build.rows), aggregating))
+	h, err := newHashed(t, keyer, build, buildCodec, r)
 	defer h.build.release()
-	if err := h.build.collect(build); err != nil {
+	if err != nil {
 		return err
 	}
-	h.build.sort()
-	h.matched = make([]bool, h.build.table.Len())
 	t.row = -1
 	more := true
-	err := vectors(t, probe, probeCodec, func(rows []batch.KV[K, P], _ int) bool {
+	err = vectors(t, probe, probeCodec, func(rows []batch.KV[K, P], _ int) bool {
 		more = h.probe(rows)
 		return more
 	})
@@ -164,6 +161,18 @@ func hashJoin[K, B, P any](t *Task, keyer *batch.Keyer[K], build *held[batch.KV[
 		h.rest()
 	}
 	return err
+}
+
+// newHashed makes the table of a side that is held as a whole. It is not nil where there is an error.
+func newHashed[K, B, P any](t *Task, keyer *batch.Keyer[K], build *held[batch.KV[K, B]], codec *batch.Codec[batch.KV[K, B]], r roles[K, B, P]) (*hashed[K, B, P], error) {
+	h := &hashed[K, B, P]{task: t, keyer: keyer, exact: keyer.Exact(), roles: r}
+	h.build = newGroups(t, codec, keyer, newTable[uint32](nil, slotsFor(build.rows), aggregating))
+	if err := h.build.collect(build); err != nil {
+		return h, err
+	}
+	h.build.sort()
+	h.matched = make([]bool, h.build.table.Len())
+	return h, nil
 }
 
 // slotsFor returns how many slots a table needs for so many keys.

@@ -83,11 +83,19 @@ func (b *joinBench) naive(kind string) (out []string) {
 // join returns what Join hands on, sorted, as far as it is wanted.
 func (b *joinBench) join(t *Task, kind string, step, wanted int) ([]string, error) {
 	var out []string
-	add := func(s string) bool {
+	j := b.of(kind, func(s string) bool {
 		out = append(out, s)
 		return len(out) < wanted
-	}
-	j := Join[float64, string, string]{Left: b.lc, Right: b.rc, Keyer: b.keyer.Clone}
+	})
+	err := j.Run(t, &recordsSource[batch.KV[float64, string]]{t.Memory, b.lc, b.left, step},
+		&recordsSource[batch.KV[float64, string]]{t.Memory, b.rc, b.right, step})
+	slices.Sort(out)
+	return out, err
+}
+
+// of returns a join of a kind that hands on to add.
+func (b *joinBench) of(kind string, add func(string) bool) *Join[float64, string, string] {
+	j := &Join[float64, string, string]{Left: b.lc, Right: b.rc, Keyer: b.keyer.Clone}
 	pair := func(k float64, v string, w string) bool { return add(fmt.Sprint(k, v, w)) }
 	left := func(k float64, v string) bool { return add(fmt.Sprint(k, v)) }
 	right := func(k float64, w string) bool { return add(fmt.Sprint(k, "right", w)) }
@@ -105,10 +113,7 @@ func (b *joinBench) join(t *Task, kind string, step, wanted int) ([]string, erro
 	case "anti":
 		j.LeftAlone = left
 	}
-	err := j.Run(t, &recordsSource[batch.KV[float64, string]]{t.Memory, b.lc, b.left, step},
-		&recordsSource[batch.KV[float64, string]]{t.Memory, b.rc, b.right, step})
-	slices.Sort(out)
-	return out, err
+	return j
 }
 
 var joinKinds = []string{"inner", "left", "right", "full", "semi", "anti"}

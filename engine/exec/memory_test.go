@@ -16,10 +16,16 @@ import (
 	"fletch/engine/coro"
 )
 
-// OnCoroutine runs f as an attempt runs, with as much memory as it asks for. Its error is that of f.
+// OnCoroutine runs f as an attempt runs, with as much memory as it asks for.
 func OnCoroutine(t testing.TB, f func(*Task) error) {
 	t.Helper()
-	if err := runOnCoroutine(t, &Task{}, 1<<40, f); err != nil {
+	OnCoroutineWithin(t, 1<<40, f)
+}
+
+// OnCoroutineWithin runs f as an attempt runs whose share has so many bytes.
+func OnCoroutineWithin(t testing.TB, shareBytes int64, f func(*Task) error) {
+	t.Helper()
+	if err := runOnCoroutine(t, &Task{}, shareBytes, f); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -3,6 +3,7 @@ package exec
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -23,6 +24,9 @@ type Operator struct {
 	Pull func(t *Task, src Source, out any) error
 	// Meet drives what comes of the records of one partition of two exchanges into the consumer out: set for a meet.
 	Meet func(t *Task, left, right Source, out any) error
+	// Beside returns the consumer of the records of one input of a meet, which joins them with all of the other one, a side of
+	// the stage, and feeds out: set for a meet that has inputs to look up.
+	Beside func(t *Task, input int, out any) Stream
 	// Link returns the consumer of a narrow operator's input, which feeds out.
 	Link func(t *Task, out any) Stream
 	// Write returns the consumer of a sink's input, or of an exchange's writing side with that many partitions.
@@ -124,7 +128,11 @@ func (l *linker) consumer(id int) any {
 	case plan.Narrow:
 		s = op.Link(l.task, l.consumersOf(id))
 	case plan.Exchange:
-		s = op.Write(l.task, l.ports[id], l.task.Partitions(id))
+		if slices.Contains(l.stage.Outputs, id) {
+			s = op.Write(l.task, l.ports[id], l.task.Partitions(id))
+		} else {
+			s = l.beside(id)
+		}
 	case plan.Sink:
 		s = op.Write(l.task, l.ports[id], 0)
 	default:
@@ -135,4 +143,15 @@ func (l *linker) consumer(id int) any {
 		l.finish = append(l.finish, s.Finish)
 	}
 	return s.Consume
+}
+
+// beside returns the consumer of an exchange that is not written, as what it would meet is looked up.
+func (l *linker) beside(exchange int) Stream {
+	for _, id := range l.stage.Nodes {
+		op := l.program[id]
+		if input := slices.Index(op.Inputs, exchange); input >= 0 && op.Kind == plan.Meet {
+			return op.Beside(l.task, input, l.consumersOf(id))
+		}
+	}
+	panic(fmt.Sprintf("exec: %v is neither written nor met", l.program[exchange]))
 }

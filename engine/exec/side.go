@@ -13,18 +13,23 @@ import (
 // a side once, however many partitions it works through; what the records take stays with its share. They must not be
 // changed. Whole leaves the rows where the side can't be read, or does not fit into the share.
 func Whole[T any](t *Task, side int, codec *batch.Codec[T]) []T {
-	if known, ok := t.sides[side]; ok {
+	if known, ok := t.kept[side]; ok {
 		return known.([]T)
 	}
 	row := t.collected(t.op) // no record is to blame for the side
 	all, err := readSide(t, side, codec)
 	t.check(t.named(err))
 	t.row = row
-	if t.sides == nil {
-		t.sides = map[int]any{}
-	}
-	t.sides[side] = all
+	t.hold(side, all)
 	return all
+}
+
+// hold keeps what an operator has made of a side for the next runs of the attempt.
+func (t *Task) hold(node int, kept any) {
+	if t.kept == nil {
+		t.kept = map[int]any{}
+	}
+	t.kept[node] = kept
 }
 
 func readSide[T any](t *Task, side int, codec *batch.Codec[T]) (all []T, err error) {
@@ -73,8 +78,13 @@ func readSide[T any](t *Task, side int, codec *batch.Codec[T]) (all []T, err err
 
 // keep takes n bytes until the attempt ends, and waits for them.
 func (t *Task) keep(n int64) error {
-	if t.Share == nil || t.Share.Take(n) {
+	t.keptBytes += n
+	if t.Share.Take(n) {
 		return nil
 	}
 	return t.await(n)
 }
+
+// roomFor tells whether n bytes may be kept until the attempt ends by who can do without. The other half of what the share is
+// sure of is left to operators that have to wait for memory.
+func (t *Task) roomFor(n int64) bool { return n <= t.Share.Sure()/2-t.keptBytes }

@@ -90,11 +90,22 @@ func (e *explainer) header(s *Stage) string {
 	if s.Pass > 0 {
 		words = append(words, "read again")
 	}
+	for _, c := range s.If {
+		more := "more than"
+		if c.Small {
+			more = "at most"
+		}
+		words = append(words, fmt.Sprintf("only if %d has %s %s", c.Exchange, more, size(lookupBytes)))
+	}
 	if s.ID < len(e.facts.Tasks) && e.facts.Tasks[s.ID] > 0 {
 		words = append(words, count(e.facts.Tasks[s.ID], "task"))
 	}
-	if s.ID < len(e.facts.Complete) && e.facts.Complete[s.ID] {
-		words = append(words, "complete")
+	if e.facts.complete(s.ID) {
+		if len(s.If) > 0 && (s.ID >= len(e.facts.Tasks) || e.facts.Tasks[s.ID] == 0) {
+			words = append(words, "skipped")
+		} else {
+			words = append(words, "complete")
+		}
 	}
 	return strings.Join(words, ", ")
 }
@@ -158,7 +169,7 @@ func (e *explainer) lines(s *Stage) []line {
 				notes = append(notes, "with all of "+join(n.Sides))
 			}
 		}
-		notes = append(notes, e.does(n, i == 0)...)
+		notes = append(notes, e.does(s, n)...)
 		within[id] = true
 		lines = append(lines, line{fmt.Sprint(id), n.Op, place(n), clip(n.Type), strings.Join(notes, ", ")})
 	}
@@ -176,8 +187,9 @@ func inputs(n *Node, within map[int]bool) []int {
 	return from
 }
 
-// does says what a source, an exchange or a sink does in a stage of which it may be the root.
-func (e *explainer) does(n *Node, root bool) []string {
+// does says what a source, an exchange, a meet or a sink does in a stage.
+func (e *explainer) does(s *Stage, n *Node) []string {
+	root := n.ID == s.Root
 	switch {
 	case n.Kind == Source && len(n.Source.Patterns) > 0:
 		note := "read " + n.Source.Patterns[0]
@@ -189,12 +201,20 @@ func (e *explainer) does(n *Node, root bool) []string {
 		return []string{"make " + count(n.Source.Items, "item")}
 	case n.Kind == Sink:
 		return []string{"write " + strings.TrimSuffix(n.Sink.Path, "/") + "/part-*" + n.Sink.Suffix}
+	case n.Kind == Meet && !root:
+		looked := n.Inputs[0]
+		if slices.Contains(s.Nodes, looked) {
+			looked = n.Inputs[1]
+		}
+		return []string{fmt.Sprintf("look up all of %d by key", looked)}
 	case n.Kind == Meet:
 		return []string{fmt.Sprintf("%d meets %d by key", n.Inputs[0], n.Inputs[1])}
 	case n.Kind == Exchange && root && n.Exchange.Ordered:
 		return []string{"merge by key"}
 	case n.Kind == Exchange && root:
 		return []string{"gather"}
+	case n.Kind == Exchange && !slices.Contains(s.Outputs, n.ID):
+		return []string{"stay"}
 	case n.Kind == Exchange:
 		return e.moves(n)
 	}

@@ -36,8 +36,11 @@ type Node struct {
 	Inputs []int  `json:"inputs,omitempty"`
 	// Sides are exchanges that stand before the node and that every task reads whole in which the node consumes records: a
 	// Narrow node, or the writing side of an Exchange or a Sink.
-	Sides []int  `json:"sides,omitempty"`
-	Type  string `json:"type"` // the schema of the records that come out
+	Sides []int `json:"sides,omitempty"`
+	// Lookup are the inputs of a Meet, 0 or 1, whose records may be looked up: if few are written to such a one, every task
+	// reads it whole, and the records of the other input stay where they are. See Stage.If.
+	Lookup []int  `json:"lookup,omitempty"`
+	Type   string `json:"type"` // the schema of the records that come out
 
 	Source   *Input    `json:"source,omitempty"`   // set for a Source
 	Exchange *Shuffle  `json:"exchange,omitempty"` // set for an Exchange
@@ -114,10 +117,19 @@ type Stage struct {
 	Nodes      []int `json:"nodes"`             // fused, inputs before users, the root first; exchanges and sinks that it writes last
 	Outputs    []int `json:"outputs"`           // the exchanges and sinks among Nodes that this stage writes
 	Sides      []int `json:"sides,omitempty"`   // the exchanges that Nodes read whole, but for those of the root
-	Parents    []int `json:"parents,omitempty"` // the stages that write what it reads: the root's exchange or two of them, and Sides
+	Parents    []int `json:"parents,omitempty"` // the stages that write what it reads, the root's exchange or two of them and Sides; and see If
 	Partitions int   `json:"partitions"`        // of what the root reads; zero for a source
 	// OutputPartitions is by output: the partitions of an exchange, zero for a sink.
 	OutputPartitions []int `json:"output_partitions"`
+	// If are what has to hold for the stage to run: of two ways to the same outputs one is taken, once the stages are complete
+	// that tell which. They are among Parents, whether or not the stage reads what they write.
+	If []Condition `json:"if,omitempty"`
+}
+
+// Condition is that what is written to an exchange is small enough to be looked up by every task, or that it is not.
+type Condition struct {
+	Exchange int  `json:"exchange"`
+	Small    bool `json:"small"`
 }
 
 // Inputs returns the exchanges whose partitions the tasks of a stage share out: the root, or the two that meet there; none

@@ -43,41 +43,61 @@ func (f *Facts) splits(n *Node) ([]Split, error) {
 	return splits, nil
 }
 
-// Next returns the tasks of the stages that can be planned now and are not planned yet: those
-// whose parents are all complete. Call it at the start and whenever a stage has completed. Tasks come in the order of
-// stages and indices; every stage has at least one. All full stages of a root have the same tasks; of a thin one, each
-// task of a source reads a part of the full one's with its index, and there may be fewer of others. The stages are those of Partitions. The result follows from the
-// arguments alone, so any master decides the same.
-func Next(g *Graph, stages []Stage, facts Facts) ([]Task, error) {
+// lookupBytes is how much may be written to an exchange that every task then reads whole.
+const lookupBytes = 16 << 20
+
+// Next returns the tasks of the stages that can be planned now and are not planned yet: those whose parents are all
+// complete. Call it at the start and whenever a stage has completed. Tasks come in the order of stages and indices; every
+// stage has at least one, but for those to skip: what their outputs are made of comes another way (see Stage.If). They count
+// as complete from then on. All full stages of a root have the same tasks; of a thin one, each task of a source reads a part
+// of the full one's with its index, and there may be fewer of others. The stages are those of Partitions. The result follows
+// from the arguments alone, so any master decides the same.
+func Next(g *Graph, stages []Stage, facts Facts) (tasks []Task, skip []int, err error) {
 	total := 0
 	for _, n := range facts.Tasks {
 		total += n
 	}
-	var tasks []Task
+	facts.Complete = append(slices.Clone(facts.Complete), make([]bool, max(0, len(stages)-len(facts.Complete)))...)
 	for i := range stages {
 		s := &stages[i]
 		if !facts.plannable(s) {
 			continue
 		}
+		if !facts.hold(s.If) {
+			skip, facts.Complete[i] = append(skip, i), true
+			continue
+		}
 		more, err := facts.tasks(g, s)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if total += len(more); total > maxTasks {
-			return nil, fmt.Errorf("job %s needs more than %d tasks, the limit: read larger files or set fewer partitions", g.Job, maxTasks)
+			return nil, nil, fmt.Errorf("job %s needs more than %d tasks, the limit: read larger files or set fewer partitions", g.Job, maxTasks)
 		}
 		tasks = append(tasks, more...)
 	}
-	return tasks, nil
+	return tasks, skip, nil
 }
 
 // plannable tells whether a stage is still to be planned and can be.
 func (f *Facts) plannable(s *Stage) bool {
-	if s.ID < len(f.Tasks) && f.Tasks[s.ID] > 0 {
+	if s.ID < len(f.Tasks) && f.Tasks[s.ID] > 0 || f.complete(s.ID) {
 		return false
 	}
 	for _, parent := range s.Parents {
-		if parent >= len(f.Complete) || !f.Complete[parent] {
+		if !f.complete(parent) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Facts) complete(stage int) bool { return stage < len(f.Complete) && f.Complete[stage] }
+
+// hold tells whether conditions hold, once the stages are complete that decide about them.
+func (f *Facts) hold(conditions []Condition) bool {
+	for _, c := range conditions {
+		if small := sum(f.Bytes[c.Exchange]) <= lookupBytes; small != c.Small {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 
 func TestNextCoversEverythingOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g := drawGraph(t)
+		g := rapid.SampledFrom([]func(*rapid.T) *Graph{drawGraph, drawChains}).Draw(t, "shape")(t)
 		facts := drawFacts(t, g)
 		stages, err := Stages(g)
 		if err != nil {
@@ -22,23 +23,26 @@ func TestNextCoversEverythingOnce(t *testing.T) {
 		facts.Tasks, facts.Complete = make([]int, len(stages)), make([]bool, len(stages))
 		facts.Bytes = make(map[int][]int64)
 		for range stages {
-			tasks, err := Next(g, stages, facts)
+			tasks, skip, err := Next(g, stages, facts)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := Next(g, stages, facts); err != nil || !reflect.DeepEqual(tasks, again) {
-				t.Fatalf("planned differently the second time: %v, %v", again, err)
+			if again, skipAgain, err := Next(g, stages, facts); err != nil || !reflect.DeepEqual(tasks, again) || !slices.Equal(skip, skipAgain) {
+				t.Fatalf("planned differently the second time: %v, %v, %v", again, skipAgain, err)
 			}
 			for i := range stages {
-				checkCover(t, g, &stages[i], &facts, tasks)
+				checkCover(t, g, &stages[i], &facts, tasks, skip)
 			}
 			for _, task := range tasks {
 				facts.Tasks[task.Stage]++
 			}
+			for _, stage := range skip {
+				facts.Complete[stage] = true
+			}
 			complete(t, g, stages, &facts)
 		}
 		for i, n := range facts.Tasks {
-			if n == 0 {
+			if n == 0 && !facts.Complete[i] {
 				t.Fatalf("stage %d was never planned", i)
 			}
 		}
@@ -46,15 +50,24 @@ func TestNextCoversEverythingOnce(t *testing.T) {
 }
 
 // checkCover checks that the tasks of a stage, if there are any, cover its splits or partitions once and in order, and
-// that they are there exactly if the stage could be planned.
-func checkCover(t *rapid.T, g *Graph, s *Stage, f *Facts, all []Task) {
+// that they are there exactly if the stage could be planned and is not skipped.
+func checkCover(t *rapid.T, g *Graph, s *Stage, f *Facts, all []Task, skip []int) {
 	var tasks []Task
 	for _, task := range all {
 		if task.Stage == s.ID {
 			tasks = append(tasks, task)
 		}
 	}
-	if want := f.plannable(s); want != (len(tasks) > 0) {
+	skipped := slices.Contains(skip, s.ID)
+	if skipped && (len(tasks) > 0 || len(s.If) == 0) {
+		t.Fatalf("stage %d is skipped, it has %d tasks and the conditions %v", s.ID, len(tasks), s.If)
+	}
+	before := *f
+	before.Complete = slices.Clone(f.Complete)
+	for _, stage := range skip {
+		before.Complete[stage] = stage != s.ID
+	}
+	if want := before.plannable(s); want != (len(tasks) > 0 || skipped) {
 		t.Fatalf("stage %d has %d tasks, plannable: %v", s.ID, len(tasks), want)
 	}
 	if len(tasks) == 0 {
@@ -129,11 +142,14 @@ func complete(t *rapid.T, g *Graph, stages []Stage, f *Facts) {
 			running = append(running, i)
 		}
 	}
+	if len(running) == 0 {
+		return // all were skipped that could be planned
+	}
 	done := rapid.SampledFrom(running).Draw(t, "completes")
 	f.Complete[done] = true
 	for k, out := range stages[done].Outputs {
 		if n := stages[done].OutputPartitions[k]; n > 0 && f.Bytes[out] == nil {
-			f.Bytes[out] = rapid.SliceOfN(rapid.Int64Range(0, 5<<20), n, n).Draw(t, "bytes")
+			f.Bytes[out] = rapid.SliceOfN(rapid.Int64Range(0, rapid.SampledFrom([]int64{5 << 20, 100}).Draw(t, "most")), n, n).Draw(t, "bytes")
 		}
 	}
 }
@@ -145,15 +161,15 @@ func TestNextRefusesTooManyTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	facts := Facts{Splits: map[int][]Split{0: make([]Split, 3)}, Tasks: []int{0, maxTasks - 3}}
-	if tasks, err := Next(g, stages, facts); err != nil || len(tasks) != 3 {
+	if tasks, _, err := Next(g, stages, facts); err != nil || len(tasks) != 3 {
 		t.Fatalf("at the limit: %d tasks, %v", len(tasks), err)
 	}
 	facts.Tasks[1]++
-	if _, err := Next(g, stages, facts); err == nil || !strings.Contains(err.Error(), "more than 1000000 tasks") {
+	if _, _, err := Next(g, stages, facts); err == nil || !strings.Contains(err.Error(), "more than 1000000 tasks") {
 		t.Fatalf("beyond the limit: %v", err)
 	}
 	facts = Facts{Splits: map[int][]Split{0: make([]Split, maxTasks+1)}}
-	if _, err := Next(g, stages, facts); err == nil || !strings.Contains(err.Error(), "more than 1000000 tasks") {
+	if _, _, err := Next(g, stages, facts); err == nil || !strings.Contains(err.Error(), "more than 1000000 tasks") {
 		t.Fatalf("in one stage: %v", err)
 	}
 }

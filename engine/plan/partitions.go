@@ -16,7 +16,8 @@ const (
 // Partitions returns the stages with the number of partitions of what they read and write. Of an exchange it is, in this
 // order: what the exchange says; one, where everything goes into one; the user's setting; one for each 32 MiB of the
 // estimated bytes of the sources above, from 1 to 1024. Two exchanges that meet have as many as one that had the sources of
-// both above it. It uses facts.Splits and facts.Partitions alone, which are fixed at submission, as a job's part files
+// both above it. And it adds the stages of joins that may look up one of their inputs (see Stage.If), so that numbers of stages
+// are others than those of Stages. It uses facts.Splits and facts.Partitions alone, which are fixed at submission, as a job's part files
 // follow from it.
 func Partitions(g *Graph, stages []Stage, facts Facts) ([]Stage, error) {
 	if facts.Partitions < 0 || facts.Partitions > maxPartitions {
@@ -48,7 +49,7 @@ func Partitions(g *Graph, stages []Stage, facts Facts) ([]Stage, error) {
 			s.OutputPartitions[k] = counts[out]
 		}
 	}
-	return stages, nil
+	return forks(g, stages, above), nil
 }
 
 // bytesAbove returns by exchange and meet the estimated bytes of the sources that its records come from, each source once.

@@ -50,8 +50,6 @@ func (s *session) run(cmd, input string) (string, error) {
 			return "", err
 		}
 		s.stages, err = Stages(g)
-		s.facts.Tasks = make([]int, len(s.stages))
-		s.facts.Complete = make([]bool, len(s.stages))
 		return "ok\n", err
 	case "facts":
 		for l := range strings.SplitSeq(input, "\n") {
@@ -59,17 +57,24 @@ func (s *session) run(cmd, input string) (string, error) {
 				return "", fmt.Errorf("%s: %w", l, err)
 			}
 		}
-		var err error
-		s.stages, err = Partitions(s.graph, s.stages, s.facts)
+		stages, err := Stages(s.graph)
+		if err == nil {
+			s.stages, err = Partitions(s.graph, stages, s.facts)
+		}
 		return "ok\n", err
 	case "explain":
 		return Explain(s.graph, s.stages, s.facts), nil
 	case "next":
-		tasks, err := Next(s.graph, s.stages, s.facts)
+		tasks, skip, err := Next(s.graph, s.stages, s.facts)
 		var b strings.Builder
 		for _, t := range tasks {
+			s.facts.Tasks = extend(s.facts.Tasks, t.Stage)
 			s.facts.Tasks[t.Stage]++
 			b.WriteString(show(t))
+		}
+		for _, stage := range skip {
+			s.complete(stage)
+			fmt.Fprintf(&b, "stage %d is skipped\n", stage)
 		}
 		return b.String(), err
 	}
@@ -104,12 +109,22 @@ func (s *session) fact(words []string) error {
 		s.facts.Bytes[int(sizes[0])] = sizes[1:]
 	case "complete":
 		for _, stage := range sizes {
-			s.facts.Complete[stage] = true
+			s.complete(int(stage))
 		}
 	default:
 		return fmt.Errorf("unknown fact")
 	}
 	return nil
+}
+
+func (s *session) complete(stage int) {
+	s.facts.Complete = extend(s.facts.Complete, stage)
+	s.facts.Complete[stage] = true
+}
+
+// extend makes a list long enough for an index.
+func extend[T any](list []T, i int) []T {
+	return append(list, make([]T, max(0, i+1-len(list)))...)
 }
 
 // parseSize reads 12, 12K, 12M or 12G.

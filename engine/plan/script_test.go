@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,7 @@ import (
 //	union words more | Map | write b   several inputs
 //	items 1000 8 | ...                 1000 items of 8 bytes
 //	meet a b | Map | write c           two shuffles that meet
+//	lookup a b | Map | write c         two shuffles that meet, unless one of them is small
 //	words | Map with a b | ...         sides, which are shuffles
 //
 // A shuffle takes hash, row, range or one, combine, ordered, thin and a number of partitions; any other first word of a
@@ -54,7 +56,7 @@ func (p *parser) line(number int, l string) error {
 				inputs = []int{id}
 				continue
 			}
-			if words[0] == "union" || words[0] == "meet" {
+			if slices.Contains([]string{"union", "meet", "lookup"}, words[0]) {
 				for _, w := range words[1:] {
 					n.Inputs = append(n.Inputs, p.names[w])
 				}
@@ -117,6 +119,8 @@ func describe(n *Node, words []string) (err error) {
 		}
 	case "meet":
 		n.Kind, n.Op = Meet, "Join"
+	case "lookup":
+		n.Kind, n.Op, n.Lookup = Meet, "Join", []int{0, 1}
 	default:
 		n.Kind, n.Op = Narrow, words[0]
 	}

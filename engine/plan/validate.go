@@ -95,6 +95,9 @@ func (p *problems) node(g *Graph, i int) {
 		p.check(!ordered || g.Nodes[side].Kind == Exchange, "%s: its side %d is no exchange", name, side)
 	}
 	p.check(len(n.Sides) == 0 || n.Kind != Source && n.Kind != Meet, "%s: it takes no records one by one, so it can't have sides", name)
+	for k, in := range n.Lookup {
+		p.check(n.Kind == Meet && (in == 0 || in == 1) && (k == 0 || in > n.Lookup[k-1]), "%s: its input %d can't be looked up", name, in)
+	}
 	p.check(n.Kind <= Meet, "%s: unknown kind %d", name, n.Kind)
 	p.check((n.Kind == Source) == (n.Source != nil), "%s: a source, and only a source, says what it reads", name)
 	p.check((n.Kind == Exchange) == (n.Exchange != nil), "%s: an exchange, and only an exchange, says how it partitions", name)

@@ -24,6 +24,9 @@ import (
 // whose range the first mistake stands finds it, as everything before that is valid, and fails the job. So no record is
 // read twice or left out whatever the file holds. What looking back does not decide is counted.
 //
+// To decide by what one assumption rules out is from C. Ge et al., Speculative Distributed CSV Data Parsing for Big Data
+// Analytics, SIGMOD 2019; a guess is never taken here.
+//
 // It costs 64 KiB a range where there are quotes, otherwise --max-line, 16 MiB by default, at the speed of
 // reading; and the whole file up to the range only where both assumptions make records of every --max-line bytes, as
 // with fields in quotes that hold nothing but a delimiter and a newline.

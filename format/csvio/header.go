@@ -77,7 +77,7 @@ func match(names []string, cells []*node) ([]int, error) {
 		found := find(names, func(column int) bool { return wanted[column] < 0 && strings.EqualFold(names[column], n.name) })
 		switch len(found) {
 		case 0:
-			return nil, fmt.Errorf("has no column %q, but %s: a field's tag `fletch:\"name\"` says what its column is named", n.name, quoteAll(names))
+			return nil, fmt.Errorf("has no column %q, but %s: %s", n.name, quoteAll(names), advice(names))
 		case 1:
 			wanted[found[0]] = cell
 		default:
@@ -85,6 +85,14 @@ func match(names []string, cells []*node) ([]int, error) {
 		}
 	}
 	return wanted, nil
+}
+
+// advice says what to do about a column that is not there.
+func advice(names []string) string {
+	if i := strings.IndexAny(names[0], ";\t|"); i >= 0 && len(names) == 1 {
+		return fmt.Sprintf("if %q stands between its fields, give Read the option csvio.Delimiter(%[1]q)", names[0][i])
+	}
+	return "a field's tag `fletch:\"name\"` says what its column is named"
 }
 
 func find(names []string, is func(column int) bool) (found []int) {

@@ -13,25 +13,41 @@ import (
 	"fletch/format/internal/input"
 )
 
-// mistake is a flaw in a file.
-type mistake struct {
-	in     plan.FileRange
-	offset int64  // in the file
-	column string // none: it is the record as a whole
-	what   string // the beginning of the field or record
-	why    string
+// tell returns the error of a flaw in a block. It reads the file from its beginning: to count lines, which nobody has done
+// until then, and to look for an earlier flaw, which may be the cause of this one.
+func (r *reader) tell(b block, wrong *flaw) error {
+	var first string
+	err := r.do(func() error {
+		b, wrong, err := r.blocks.firstFlaw(b, wrong)
+		if err != nil {
+			return err
+		}
+		line, err := lineAt(r.blocks.ctx, b.in, b.start+int64(wrong.from))
+		first = describe(b, wrong, fmt.Sprintf("%s line %d", b.in.Path, line))
+		return err
+	})
+	switch {
+	case err == nil:
+		return fault.As(fault.User, errors.New(first))
+	case r.blocks.ctx.Err() != nil:
+		return err
+	}
+	// That the file could not be read once more counts for less.
+	return fault.As(fault.User, errors.New(describe(b, wrong, input.Position(b.in.Path, b.start+int64(wrong.from)))))
 }
 
-func mistakeIn(b block, wrong *flaw) *mistake {
-	m := &mistake{in: b.in, offset: b.start + int64(wrong.from), what: excerpt(b.text[wrong.from:wrong.to]), why: wrong.why}
-	if i := wrong.column; i >= 0 && i < len(b.names) && b.names[i] != "" {
-		m.column = fmt.Sprintf(", column %d (%.40s)", i+1, b.names[i])
-	} else if i >= 0 {
-		m.column = fmt.Sprintf(", column %d", i+1)
-	} else {
-		m.what = "the record " + m.what
+// describe says what is wrong, and where.
+func describe(b block, wrong *flaw, where string) string {
+	what := excerpt(b.text[wrong.from:wrong.to])
+	switch i := wrong.column; {
+	case i < 0:
+		what = "the record " + what
+	case i < len(b.names) && b.names[i] != "":
+		where += fmt.Sprintf(", column %d (%.40s)", i+1, b.names[i])
+	default:
+		where += fmt.Sprintf(", column %d", i+1)
 	}
-	return m
+	return fmt.Sprintf("%s: %s %s", where, what, wrong.why)
 }
 
 // excerpt quotes the beginning of a text.
@@ -43,65 +59,46 @@ func excerpt(text []byte) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// tell returns the error of a mistake. It reads the file from its beginning: to count lines, which nobody has done until
-// then, and to look for an earlier mistake, which may be the cause of this one.
-func (r *reader) tell(m *mistake) error {
-	var first *mistake
-	var line int64
-	err := r.do(func() (err error) {
-		if first, err = r.blocks.firstMistake(m); err == nil {
-			line, err = lineOf(r.blocks.ctx, first)
-		}
-		return err
-	})
-	where := input.Position(m.in.Path, m.offset)
-	switch {
-	case err == nil:
-		m, where = first, fmt.Sprintf("%s line %d", first.in.Path, line)
-	case r.blocks.ctx.Err() != nil: // the function may still run
-		return err
+// firstFlaw returns the first flaw in how the records of a file are delimited, if one stands before the one in found, or
+// else that.
+func (b *blocks) firstFlaw(found block, wrong *flaw) (block, *flaw, error) {
+	if found.in.Offset == 0 {
+		return found, wrong, nil
 	}
-	return fault.As(fault.User, fmt.Errorf("%s%s: %s %s", where, m.column, m.what, m.why))
-}
-
-// firstMistake returns the first mistake in how the file's records are delimited, up to m; or m.
-func (b *blocks) firstMistake(m *mistake) (*mistake, error) {
-	if m.in.Offset == 0 {
-		return m, nil
-	}
-	before := plan.FileRange{Path: m.in.Path, Length: m.offset, Size: m.in.Size}
+	before := plan.FileRange{Path: found.in.Path, Length: found.start + int64(wrong.from), Size: found.in.Size}
 	all := newBlocks(b.ctx, []plan.FileRange{before}, nil, b.options, b.maxLine, atOnce)
 	for {
-		found, err := all.next()
+		earlier, err := all.next()
 		if err == nil {
 			err = b.ctx.Err()
 		}
 		switch {
-		case found.wrong != nil:
-			return mistakeIn(found, found.wrong), all.close()
+		case earlier.wrong != nil:
+			earlier.names = found.names
+			return earlier, earlier.wrong, all.close()
 		case err == io.EOF: //nolint:errorlint // one that is wrapped is no end of the file but damage
-			return m, all.close()
+			return found, wrong, all.close()
 		case err != nil:
-			return nil, errors.Join(err, all.close())
+			return block{}, nil, errors.Join(err, all.close())
 		}
 	}
 }
 
-// lineOf returns the number of the line that a mistake stands in.
-func lineOf(ctx context.Context, m *mistake) (line int64, err error) {
-	f, err := input.Open(ctx, m.in)
+// lineAt returns the number of the line that an offset stands in.
+func lineAt(ctx context.Context, in plan.FileRange, offset int64) (line int64, err error) {
+	f, err := input.Open(ctx, in)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	line = 1
 	buf := make([]byte, chunkBytes)
-	for f.Pos() < m.offset {
-		n, eof, err := f.Fill(buf[:min(m.offset-f.Pos(), chunkBytes)])
+	for f.Pos() < offset {
+		n, eof, err := f.Fill(buf[:min(offset-f.Pos(), chunkBytes)])
 		if err == nil {
 			err = ctx.Err()
 		}
-		if err != nil || eof && f.Pos() < m.offset {
+		if err != nil || eof && f.Pos() < offset {
 			return 0, cmp.Or(err, io.ErrUnexpectedEOF)
 		}
 		line += int64(bytes.Count(buf[:n], []byte{'\n'}))

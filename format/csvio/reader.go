@@ -54,7 +54,7 @@ func (r *reader) next() (arrow.Record, error) {
 			wrong = b.wrong
 		}
 		if wrong != nil {
-			return nil, r.tell(mistakeIn(b, wrong))
+			return nil, r.tell(b, wrong)
 		}
 		if rec.NumRows() > 0 {
 			return rec, nil

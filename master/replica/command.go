@@ -25,6 +25,9 @@ func commandOf(c state.Command) (*api.LogCommand, error) {
 		for i := range c.Tasks {
 			plan.Tasks = append(plan.Tasks, api.TaskOf(&c.Tasks[i]))
 		}
+		for _, stage := range c.Skip {
+			plan.Skip = append(plan.Skip, narrow(stage))
+		}
 		return &api.LogCommand{Command: &api.LogCommand_Plan_{Plan: plan}, AtUnixNanos: nanos(c.At)}, nil
 	case state.Commit:
 		commit := &api.LogCommand_Commit{
@@ -81,7 +84,11 @@ func stateCommand(m *api.LogCommand) (state.Command, error) {
 			}
 			tasks[i] = *task
 		}
-		return state.Plan{Job: c.Plan.GetJob(), Tasks: tasks, At: at}, nil
+		var skip []int
+		for _, stage := range c.Plan.GetSkip() {
+			skip = append(skip, int(stage))
+		}
+		return state.Plan{Job: c.Plan.GetJob(), Tasks: tasks, Skip: skip, At: at}, nil
 	case *api.LogCommand_Commit_:
 		result, err := c.Commit.GetResult().Plan()
 		if err != nil {

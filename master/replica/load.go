@@ -146,7 +146,7 @@ func (l *loader) stage(m *api.SnapshotRecord_Stage) error {
 	}
 	l.saved.Stages = append(l.saved.Stages, state.SavedStage{
 		Stage: state.Stage{
-			Stage: *planned, Committed: int(m.GetCommitted()), Failed: int(m.GetFailed()), InputBytes: m.GetInputBytes(), Metrics: metrics, Skew: skew,
+			Stage: *planned, Committed: int(m.GetCommitted()), Failed: int(m.GetFailed()), InputBytes: m.GetInputBytes(), Metrics: metrics, Skew: skew, Skipped: m.GetSkipped(),
 			Started: timeOf(m.GetStartedUnixNanos()), Finished: timeOf(m.GetFinishedUnixNanos()),
 		},
 		Len: int(m.GetTasks()),

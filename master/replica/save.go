@@ -115,7 +115,7 @@ func stageRecord(s *state.SavedStage) *api.SnapshotRecord {
 	m := &api.SnapshotRecord_Stage{
 		Stage: api.StageOf(&s.Stage.Stage), Committed: narrow(s.Stage.Committed), Failed: narrow(s.Stage.Failed), InputBytes: s.Stage.InputBytes,
 		Metrics: api.MetricsOf(s.Stage.Metrics), StartedUnixNanos: nanos(s.Stage.Started), FinishedUnixNanos: nanos(s.Stage.Finished),
-		Tasks: narrow(s.Len), Skew: api.SkewOf(s.Stage.Skew),
+		Tasks: narrow(s.Len), Skew: api.SkewOf(s.Stage.Skew), Skipped: s.Stage.Skipped,
 	}
 	return &api.SnapshotRecord{Record: &api.SnapshotRecord_Stage_{Stage: m}}
 }

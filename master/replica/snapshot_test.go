@@ -73,11 +73,11 @@ func shuffleJob(id string) state.Submit {
 
 func nextPlan(t testing.TB, j *state.Job) state.Plan {
 	t.Helper()
-	tasks, err := plan.Next(j.Graph, j.Plan(), j.Facts())
+	tasks, skip, err := plan.Next(j.Graph, j.Plan(), j.Facts())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return state.Plan{Job: j.ID, Tasks: tasks, At: epoch}
+	return state.Plan{Job: j.ID, Tasks: tasks, Skip: skip, At: epoch}
 }
 
 func shuffleCommit(job string, stage, task int, worker string, m *state.Machine) state.Commit {

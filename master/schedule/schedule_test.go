@@ -176,11 +176,11 @@ func submit(t fataler, m *state.Machine, id string, nodes []plan.Node, splits in
 }
 
 func planNext(t fataler, m *state.Machine, j *state.Job) *state.Job {
-	tasks, err := plan.Next(j.Graph, j.Plan(), j.Facts())
+	tasks, skip, err := plan.Next(j.Graph, j.Plan(), j.Facts())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mustApply(t, m, state.Plan{Job: j.ID, Tasks: tasks})
+	return mustApply(t, m, state.Plan{Job: j.ID, Tasks: tasks, Skip: skip})
 }
 
 // commit commits an attempt with large partitions, so that each becomes a task, and plans what follows.

@@ -23,6 +23,7 @@ type fataler interface {
 //	shuffle N IN...    an exchange with N partitions
 //	write IN           a sink
 //	meet IN IN         two exchanges that meet
+//	lookup IN IN       two exchanges that meet, unless one of them is small
 //	thin IN            an exchange into one partition, of a sample
 //
 // A side follows the inputs of a node behind a plus sign, such as "map 1 +0".
@@ -61,6 +62,8 @@ func parseGraph(t fataler, text string) (*plan.Graph, map[int][]plan.Split) {
 			n.Kind, n.Inputs, n.Exchange = plan.Exchange, args[1:], &plan.Shuffle{Partitions: args[0]}
 		case "meet":
 			n.Kind, n.Inputs = plan.Meet, args
+		case "lookup":
+			n.Kind, n.Inputs, n.Lookup = plan.Meet, args, []int{0, 1}
 		case "thin":
 			n.Kind, n.Inputs, n.Exchange = plan.Exchange, args, &plan.Shuffle{Partitioning: plan.ByNothing, Thin: true}
 		case "write":
@@ -89,15 +92,19 @@ func parseClass(t fataler, s string) fault.Class {
 	return 0
 }
 
-func nextTasks(t fataler, j *Job) []plan.Task {
+func nextTasks(t fataler, j *Job) []plan.Task { return nextPlan(t, j).Tasks }
+
+// nextPlan returns the command that the job's facts ask for.
+func nextPlan(t fataler, j *Job) Plan {
+	c := Plan{Job: j.ID}
 	if j.Status.Ended() {
-		return nil // its inputs are not kept
+		return c // its inputs are not kept
 	}
-	tasks, err := plan.Next(j.Graph, j.Plan(), j.Facts())
-	if err != nil {
+	var err error
+	if c.Tasks, c.Skip, err = plan.Next(j.Graph, j.Plan(), j.Facts()); err != nil {
 		t.Fatal(err)
 	}
-	return tasks
+	return c
 }
 
 // fittingResult returns what an attempt would report: bytes in the partitions of each exchange (1 each, if nil), a part

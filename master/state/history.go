@@ -104,7 +104,7 @@ const (
 func (j *Job) weight() int64 {
 	n := recordBytes + graphBytes(j.Graph) + splitsBytes(j.splits) + textBytes(j.Args) + int64(len(j.User)+len(j.Plugin))
 	for _, s := range j.Stages {
-		n += recordBytes + 8*int64(len(s.Nodes)+2*len(s.Outputs)+len(s.Parents)+len(s.Sides))
+		n += recordBytes + 8*int64(len(s.Nodes)+2*len(s.Outputs)+len(s.Parents)+len(s.Sides)+2*len(s.If))
 	}
 	for _, x := range j.exchanges {
 		n += entryBytes + 8*int64(len(x.readers)+len(x.bytes))

@@ -24,6 +24,7 @@ var shapes = []string{
 	"read 0\nread 70\nmap 0 1\nwrite 2\nshuffle 2 2\nwrite 4",
 	"read 2\nshuffle 3 0\nread 1\nshuffle 3 2\nmeet 1 3\nwrite 4",
 	"read 2\nshuffle 1 0\nshuffle 1 1\nmap 0 +2\nwrite 3\nshuffle 2 3\nwrite 5",
+	"read 2\nshuffle 3 0\nread 1\nshuffle 3 2\nlookup 3 1\nshuffle 2 4\nwrite 5",
 	"read 2\nthin 0\nshuffle 1 1\nshuffle 3 0 +2\nwrite 3\nshuffle 2 3 +1\nwrite 5",
 }
 
@@ -117,7 +118,9 @@ func (w *world) draw(t *rapid.T) Command {
 		}
 		return c
 	case "plan":
-		return Plan{Job: "a", Tasks: nextTasks(t, j), At: w.now}
+		c := nextPlan(t, j)
+		c.At = w.now
+		return c
 	case "publish":
 		return Publish{Job: "a", At: w.now}
 	case "published":
@@ -163,7 +166,7 @@ func (w *world) drawCommit(t *rapid.T, j *Job, id AttemptID) Commit {
 	r := fittingResult(j, id, nil)
 	for i := range r.Shuffles {
 		n := len(r.Shuffles[i].Bytes)
-		r.Shuffles[i].Bytes = rapid.SliceOfN(rapid.Int64Range(0, 5<<20), n, n).Draw(t, "bytes")
+		r.Shuffles[i].Bytes = rapid.SliceOfN(rapid.Int64Range(0, 8<<20), n, n).Draw(t, "bytes")
 	}
 	h := w.drawHolder(t)
 	if !w.m.workers.hold(h) && rapid.Bool().Draw(t, "none") {
@@ -285,6 +288,12 @@ func (w *world) checkJob(t *rapid.T, j *Job) {
 				t.Fatalf("%d failures", len(task.Failures))
 			}
 		}
+		if s.Skipped {
+			if s.Len() > 0 || len(s.If) == 0 || !s.Complete() {
+				t.Fatalf("stage %d is skipped: %+v", s.ID, s)
+			}
+			continue
+		}
 		if s.Committed != committed || s.Metrics != metrics || s.Complete() != (committed == s.Len() && s.Len() > 0) || s.Complete() == s.Finished.IsZero() {
 			t.Fatalf("stage %d has %d tasks committed with %+v: %+v", s.ID, committed, metrics, s)
 		}
@@ -338,7 +347,9 @@ func (w *world) duty(t *rapid.T, j *Job) Command {
 		checkParts(t, j)
 		return Published{Job: "a", At: w.now}
 	default:
-		return Plan{Job: "a", Tasks: nextTasks(t, j), At: w.now}
+		c := nextPlan(t, j)
+		c.At = w.now
+		return c
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 	"fletch/fault"
 )
 
-// Plan adds the tasks that plan.Next returned for the job's facts.
+// Plan adds the tasks that plan.Next returned for the job's facts, and skips the stages that it said.
 type Plan struct {
 	Job   string
 	Tasks []plan.Task // whole stages, in the order of stages and indices; kept, so they must not change any more
+	Skip  []int
 	At    time.Time
 }
 
@@ -23,6 +24,17 @@ func (c Plan) change(j *Job) (*Job, error) {
 		return j, err
 	}
 	after := j
+	for _, id := range c.Skip {
+		s, err := after.checkSkip(id)
+		if err != nil {
+			return j, err
+		}
+		if !s.Skipped {
+			skipped := *s
+			skipped.Skipped = true
+			after = after.with(&skipped)
+		}
+	}
 	for lo, hi := 0, 0; lo < len(c.Tasks); lo = hi {
 		for hi < len(c.Tasks) && c.Tasks[hi].Stage == c.Tasks[lo].Stage {
 			hi++
@@ -39,6 +51,23 @@ func (c Plan) change(j *Job) (*Job, error) {
 	return after, nil
 }
 
+// checkSkip returns a stage if it can be skipped, or is.
+func (j *Job) checkSkip(id int) (*Stage, error) {
+	if id < 0 || id >= len(j.Stages) {
+		return nil, fmt.Errorf("plan of job %s: it has no stage %d", j.ID, id)
+	}
+	s := j.Stages[id]
+	switch {
+	case s.Len() > 0:
+		return nil, fault.As(fault.Fenced, fmt.Errorf("stage %d is planned already, with tasks", id))
+	case len(s.If) == 0:
+		return nil, fmt.Errorf("plan of job %s: no other stage does what stage %d does, so it can't be skipped", j.ID, id)
+	case !j.Runnable(id):
+		return nil, fmt.Errorf("plan of job %s: whether stage %d is needed can't be known yet", j.ID, id)
+	}
+	return s, nil
+}
+
 // checkPlan returns the stage of tasks if it can be planned with them, or was: they hold each of its partitions once.
 func (j *Job) checkPlan(tasks []plan.Task) (*Stage, error) {
 	id := tasks[0].Stage
@@ -46,6 +75,9 @@ func (j *Job) checkPlan(tasks []plan.Task) (*Stage, error) {
 		return nil, fmt.Errorf("plan of job %s: it has no stage %d", j.ID, id)
 	}
 	s := j.Stages[id]
+	if s.Skipped {
+		return nil, fault.As(fault.Fenced, fmt.Errorf("stage %d is skipped", id))
+	}
 	if s.Len() > 0 {
 		return s, s.samePlan(tasks)
 	}

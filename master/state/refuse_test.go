@@ -72,6 +72,39 @@ func TestPlanIsRefused(t *testing.T) {
 			}
 		})
 	}
+	skips := []struct {
+		name  string
+		after int // stages that are complete
+		skip  []int
+		want  string
+	}{
+		{"no such stage", 0, []int{5}, "it has no stage 5"},
+		{"negative stage", 0, []int{-1}, "it has no stage -1"},
+		{"needed", 1, []int{4}, "no other stage does what stage 4 does"},
+		{"unknown yet", 0, []int{1}, "whether stage 1 is needed can't be known yet"},
+		{"after another", 1, []int{3}, "whether stage 3 is needed can't be known yet"},
+	}
+	for _, test := range skips {
+		t.Run("skip "+test.name, func(t *testing.T) {
+			m := New()
+			g, splits := parseGraph(t, "read 3\nshuffle 2 0\nread 1\nshuffle 2 2\nlookup 1 3\nshuffle 2 4\nwrite 5")
+			o, err := m.Apply(Submit{ID: "a", Graph: g, Splits: splits})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := m.Apply(Plan{Job: "a", Tasks: nextTasks(t, o.Job)}); err != nil {
+				t.Fatal(err)
+			}
+			if test.after > 0 {
+				commitAll(t, m, 0)
+			}
+			j := m.Job("a")
+			after, err := m.Apply(Plan{Job: "a", Skip: test.skip})
+			if err == nil || !strings.Contains(err.Error(), test.want) || after.Job != j {
+				t.Errorf("Plan: %v, want %q; changed: %v", err, test.want, after.Job != j)
+			}
+		})
+	}
 	t.Run("too early", func(t *testing.T) {
 		m, _ := chain(t)
 		if _, err := m.Apply(Plan{Job: "a", Tasks: number(read(0, 4))}); err == nil || !strings.Contains(err.Error(), "what stage 1 reads is not complete") {

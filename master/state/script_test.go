@@ -89,10 +89,11 @@ func (s *script) command(t *testing.T, d *datadriven.TestData) Command {
 		d.MaybeScanArgs(t, "by", &c.User)
 		return c
 	case "plan":
-		c := Plan{Job: first, At: s.now}
+		c := Plan{Job: first}
 		if j := s.m.Job(first); j != nil {
-			c.Tasks = nextTasks(t, j)
+			c = nextPlan(t, j)
 		}
+		c.At = s.now
 		return c
 	case "commit":
 		id := parseAttempt(t, first)
@@ -234,6 +235,10 @@ func showJob(b *strings.Builder, j *Job) {
 	fmt.Fprintf(b, "%s, submitted %s, started %s, finished %s\n", j.Status, offset(j.Submitted), offset(j.Started), offset(j.Finished))
 	for i, s := range j.Stages {
 		skew := ""
+		if s.Skipped {
+			fmt.Fprintf(b, "stage %d: skipped\n", i)
+			continue
+		}
 		if s.Skew != nil {
 			skew = fmt.Sprintf(", partition %d has %d bytes of a mean of %d", s.Skew.Partition, s.Skew.Bytes, s.Skew.MeanBytes)
 		}

@@ -21,18 +21,20 @@ type Stage struct {
 	// Skew is the partition among those that the stage reads that is much larger than the others; nil where none is.
 	Skew *plan.Skew
 	// Metrics sums those of the winners.
-	Metrics  plan.Metrics
+	Metrics plan.Metrics
+	// Skipped says that the stage is not needed, as another one does its work. It has no tasks, and counts as complete.
+	Skipped  bool
 	Started  time.Time // when it was planned; zero before
 	Finished time.Time // when its last task was committed; zero while it is not complete
 
 	tasks tree // without its nodes once the job has ended
 }
 
-// Len returns the number of tasks, zero while the stage is not planned.
+// Len returns the number of tasks, zero while the stage is not planned and if it is skipped.
 func (s *Stage) Len() int { return s.tasks.len }
 
-// Complete tells whether every task is committed. A loss of output makes a complete stage incomplete again.
-func (s *Stage) Complete() bool { return s.tasks.len > 0 && s.Committed == s.tasks.len }
+// Complete tells whether every task is committed, or none is needed. A loss of output makes a complete stage incomplete again.
+func (s *Stage) Complete() bool { return s.Skipped || s.tasks.len > 0 && s.Committed == s.tasks.len }
 
 // Task returns a task by its index. The job has not ended.
 func (s *Stage) Task(i int) *Task { return s.tasks.at(i) }

@@ -23,7 +23,9 @@ func Job(j *state.Job, running []Attempt, now time.Time) report.Job {
 	input := make(map[int]int64) // by source, which several stages may read
 	for _, s := range j.Stages {
 		input[s.Root] = max(input[s.Root], s.InputBytes)
-		out.Stages = append(out.Stages, stage(j, s, running, now))
+		if !s.Skipped {
+			out.Stages = append(out.Stages, stage(j, s, running, now))
+		}
 	}
 	for _, bytes := range input {
 		out.InputBytes += bytes

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -66,5 +67,52 @@ func TestFailedJob(t *testing.T) {
 	}
 	if j := Job(o.Job, nil, time.Now()); j.State != report.Cancelled || j.Error != "not wanted" || len(j.Outputs) != 0 {
 		t.Errorf("%+v", j)
+	}
+}
+
+// TestSkippedStagesAreLeftOut plans a job whose second stage is not needed, and whose source is read by two others.
+func TestSkippedStagesAreLeftOut(t *testing.T) {
+	source := func(id int) plan.Node {
+		return plan.Node{ID: id, Kind: plan.Source, Op: "textio.Read", Source: &plan.Input{Patterns: []string{"in"}}}
+	}
+	exchange := func(id, in int) plan.Node {
+		return plan.Node{ID: id, Kind: plan.Exchange, Op: "Shuffle", Inputs: []int{in}, Exchange: &plan.Shuffle{Partitions: 1}}
+	}
+	graph := &plan.Graph{Job: "join", Nodes: []plan.Node{
+		source(0), exchange(1, 0), source(2), exchange(3, 2),
+		{ID: 4, Kind: plan.Meet, Op: "Join", Inputs: []int{1, 3}, Lookup: []int{1}}, exchange(5, 4),
+		{ID: 6, Kind: plan.Sink, Op: "Write", Inputs: []int{5}, Sink: &plan.Location{Path: "/out"}},
+	}}
+	split := func(n int64) []plan.Split {
+		return []plan.Split{{Files: []plan.FileRange{{Path: "in", Length: n, Size: n}}, Bytes: n}}
+	}
+	m := state.New()
+	apply := func(c state.Command) *state.Job {
+		t.Helper()
+		o, err := m.Apply(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Job
+	}
+	next := func(j *state.Job) state.Plan {
+		t.Helper()
+		tasks, skip, err := plan.Next(j.Graph, j.Plan(), j.Facts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Plan{Job: j.ID, Tasks: tasks, Skip: skip}
+	}
+	j := apply(state.Submit{ID: "a", Graph: graph, Splits: map[int][]plan.Split{0: split(100), 2: split(10)}})
+	apply(next(j))
+	apply(state.Commit{Attempt: state.AttemptID{Job: "a"}, Result: plan.Result{Shuffles: []plan.ShuffleOutput{{Exchange: 3, Bytes: []int64{5}}}}})
+	out := Job(apply(next(m.Job("a"))), nil, time.Now())
+	var names []string
+	for _, s := range out.Stages {
+		names = append(names, s.Name)
+	}
+	want := []string{"textio.Read → Shuffle", "textio.Read → Shuffle → Join → Shuffle", "Shuffle → Write"}
+	if !slices.Equal(names, want) || out.InputBytes != 110 {
+		t.Errorf("stages %q of %d bytes, want %q", names, out.InputBytes, want)
 	}
 }

@@ -57,11 +57,11 @@ func TestSameBytes(t *testing.T) {
 		c.fletch(t, 0, append([]string{"run", "--quiet"}, append(args, dir+"/embedded")...)...)
 		id := c.detach(t, append(args, dir+"/cluster")...)
 		c.fletch(t, 0, "job", "wait", "--quiet", id)
-		for _, output := range []string{"", "-sorted", "-joined"} {
+		for _, output := range []string{"", "-sorted", "-joined", "-found"} {
 			same(t, dir+"/cluster"+output, dir+"/embedded"+output)
 		}
 		plan := c.fletch(t, 0, "job", "explain", id).stdout
-		for _, want := range []string{"a sample of ", "read again", "shuffle by range to stage", "send to every task of stage", " meets "} {
+		for _, want := range []string{"a sample of ", "read again", "shuffle by range to stage", "send to every task of stage", " meets ", "look up all of ", "skipped"} {
 			if !strings.Contains(plan, want) {
 				t.Errorf("the plan has no %q:\n%s", want, plan)
 			}

@@ -92,38 +92,67 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 	return b
 }
 
-// run runs one attempt to its end.
-func (b *bench) run(name string, task plan.Task, producers ...string) (result plan.Result, err error) {
+// started is an attempt that was begun.
+type started struct {
+	coroutine *coro.Coroutine
+	progress  exec.Progress
+	result    plan.Result
+	err       error
+	told      int // how often
+}
+
+// scheduler runs until stop, which waits for its end.
+func (b *bench) scheduler() (s *coro.Scheduler, stop func()) {
 	b.t.Helper()
-	s, e := coro.New(coro.Config{Runners: 1})
-	if e != nil {
-		b.t.Fatal(e)
+	s, err := coro.New(coro.Config{Runners: 1})
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	var g errgroup.Group
 	g.Go(func() error { return s.Run(ctx) })
+	return s, func() {
+		cancel()
+		if err := g.Wait(); err != nil {
+			b.t.Error(err)
+		}
+	}
+}
+
+// start begins an attempt.
+func (b *bench) start(s *coro.Scheduler, name string, task plan.Task, producers ...string) *started {
 	from := map[int][]shuffle.Producer{}
 	for _, x := range b.job.Stages[task.Stage].Reads(b.graph) {
 		for _, p := range producers {
 			from[x] = append(from[x], shuffle.Producer{Attempt: p})
 		}
 	}
-	calls := 0
-	c := s.Spawn(coro.Spec{Name: name}, func(c *coro.Coroutine) error {
-		b.job.Run(ctx, c, attempt.Spec{
-			Name: name, Task: task, Producers: from, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Progress: new(exec.Progress),
-		}, func(r plan.Result, e error) { result, err, calls = r, e, calls+1 })
+	a := &started{}
+	a.coroutine = s.Spawn(coro.Spec{Name: name}, func(c *coro.Coroutine) error {
+		b.job.Run(context.Background(), c, attempt.Spec{
+			Name: name, Task: task, Producers: from, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Progress: &a.progress,
+		}, func(r plan.Result, err error) { a.result, a.err, a.told = r, err, a.told+1 })
 		return nil
 	})
-	<-c.Done()
-	stop()
-	if e := g.Wait(); e != nil {
-		b.t.Error(e)
+	return a
+}
+
+// outcome waits for the end of an attempt.
+func (b *bench) outcome(a *started) (plan.Result, error) {
+	b.t.Helper()
+	<-a.coroutine.Done()
+	if a.told != 1 {
+		b.t.Errorf("the outcome was told %d times", a.told)
 	}
-	if calls != 1 {
-		b.t.Errorf("the outcome was told %d times", calls)
-	}
-	return result, err
+	return a.result, a.err
+}
+
+// run runs one attempt to its end.
+func (b *bench) run(name string, task plan.Task, producers ...string) (plan.Result, error) {
+	b.t.Helper()
+	s, stop := b.scheduler()
+	defer stop()
+	return b.outcome(b.start(s, name, task, producers...))
 }
 
 func wordLengths(t *testing.T, f func(string) engine.KV[int, string]) *engine.Job {

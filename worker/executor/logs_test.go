@@ -121,6 +121,16 @@ func TestProgress(t *testing.T) {
 	if m := x.out.take(); m != nil {
 		t.Errorf("nothing has changed again, told is %v", m)
 	}
+	// One that waits for memory of others is never stuck.
+	x.job.running["b"].progress.Waits.Store(true)
+	for range 2 {
+		x.report()
+		waits := x.out.take()
+		if len(waits) != 1 || len(waits[0].GetProgress().Attempts) != 1 || waits[0].GetProgress().Attempts[0].Attempt != "b" {
+			t.Fatalf("told is %v", waits)
+		}
+		x.out.sent(waits[0])
+	}
 }
 
 // TestReports tells the agent of a long attempt's progress several times a second.

@@ -13,11 +13,11 @@ import (
 )
 
 // Job writes each word with the most frequent one that does not stand behind it, the words in falling order, and those that
-// are or begin with a word of 11 letters or fewer, with its count.
+// are or begin with a word of 11 letters or fewer, with its count; and the most frequent ones with theirs, twice.
 func Job(args []string) (*engine.Job, error) {
 	flags := flag.NewFlagSet("sides", flag.ContinueOnError)
 	input := flags.String("input", "", "text files")
-	output := flags.String("output", "", "directory for the ranks; NAME-sorted and NAME-joined get the others")
+	output := flags.String("output", "", "directory for the ranks; NAME-sorted, NAME-joined and NAME-found get the others")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -46,6 +46,11 @@ func Job(args []string) (*engine.Job, error) {
 	textio.Write(engine.Map(engine.Join(short, counts), func(kv engine.KV[string, engine.Joined[string, int64]]) string {
 		return fmt.Sprint(kv.Key, " ", kv.Value.Left, " ", kv.Value.Right)
 	}), *output+"-joined")
+	// The most frequent words are few, so the others are not moved for this.
+	found := engine.Join(engine.KeyBy(engine.FlatMap(textio.Read(job, *input), strings.FieldsSeq), func(word string) string { return word }), top)
+	textio.Write(engine.Map(engine.Count(found), func(kv engine.KV[engine.KV[string, engine.Joined[string, int64]], int64]) string {
+		return fmt.Sprint(kv.Key.Key, " ", kv.Key.Value.Right, " ", kv.Value)
+	}), *output+"-found")
 	return job, nil
 }
 
