@@ -1,8 +1,10 @@
 package exec
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"unsafe"
 
 	"fletch/engine/batch"
@@ -96,15 +98,9 @@ func (g *aggregator[K, V, A]) makeRoom(keys *batch.Vector) error {
 	case g.ordered, g.views, !g.task.Share.Take(0):
 		// The batches that accumulators are views of, and what others have a right to, are not given back by less.
 		return g.spill()
+	default:
+		return g.spillLargest()
 	}
-	for spilled := int64(0); spilled < spillBytes && g.table.Len() > 0; {
-		bytes, err := g.spillLargest()
-		if err != nil {
-			return err
-		}
-		spilled += bytes
-	}
-	return nil
 }
 
 // spill writes the whole table as a run of each range, and empties it.
@@ -135,25 +131,50 @@ func (g *aggregator[K, V, A]) partLen(slots []slot[A], r int) int {
 	return len(slots)
 }
 
-// spillLargest spills the range of hashes that holds most, and returns how much that was.
-func (g *aggregator[K, V, A]) spillLargest() (most int64, err error) {
-	lens, largest := g.table.rangeLens(), 0
-	for r, n := range lens {
-		if bytes := g.table.slotBytes(n) + g.table.long[r].bytes; bytes > most {
-			largest, most = r, bytes
-		}
-	}
-	copies := g.table.slotBytes(lens[largest])
+// spillLargest spills the ranges of hashes that hold most: a quarter of the table, as finding them means going through all
+// of it.
+func (g *aggregator[K, V, A]) spillLargest() error {
+	ranges, keys := g.largest()
+	copies := g.table.slotBytes(keys)
 	g.task.Share.Must(copies)
 	defer g.task.Share.Give(copies)
-	slots := g.table.cut(largest, lens[largest])
+	slots := g.table.cut(&ranges, keys)
 	sorter := slotSort[A]{long: &g.table.long, byHash: true, pause: g.task.pause}
 	sorter.sort(slots)
-	if err := g.spillSlots(largest, slots); err != nil {
-		return 0, err
+	for r, cut := range ranges {
+		if !cut {
+			continue
+		}
+		part := slots[:g.partLen(slots, r)]
+		slots = slots[len(part):]
+		if err := g.spillSlots(r, part); err != nil {
+			return err
+		}
+		g.table.drop(r)
 	}
-	g.table.drop(largest)
-	return most, nil
+	return nil
+}
+
+// largest returns the ranges that hold most, enough of them to be worth while, and how many keys they have.
+func (g *aggregator[K, V, A]) largest() (ranges [hashRanges]bool, keys int) {
+	lens := g.table.rangeLens()
+	bytesOf := func(r int) int64 { return g.table.slotBytes(lens[r]) + g.table.long[r].bytes }
+	order, all := make([]int, hashRanges), int64(0)
+	for r := range order {
+		order[r] = r
+		all += bytesOf(r)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(bytesOf(b), bytesOf(a)) })
+	chosen := int64(0)
+	for _, r := range order {
+		if chosen >= max(all/4, spillBytes) {
+			break
+		}
+		ranges[r] = true
+		keys += lens[r]
+		chosen += bytesOf(r)
+	}
+	return ranges, keys
 }
 
 // spillSlots writes sorted slots as a run of a range.

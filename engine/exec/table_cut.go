@@ -10,12 +10,12 @@ func (t *Table[A]) rangeLens() (lens [hashRanges]int) {
 	return lens
 }
 
-// cut removes the n keys of a range of hashes and returns their slots, in no order. The arena keeps the long ones among
+// cut removes the n keys of some ranges of hashes and returns their slots, in no order. The arenas keep the long ones among
 // them until drop.
-func (t *Table[A]) cut(r, n int) []slot[A] {
+func (t *Table[A]) cut(ranges *[hashRanges]bool, n int) []slot[A] {
 	removed := make([]slot[A], 0, n)
 	for i := range t.slots {
-		for t.slots[i].hi != 0 && rangeOf(t.slots[i].hash()) == r {
+		for t.slots[i].hi != 0 && ranges[rangeOf(t.slots[i].hash())] {
 			removed = append(removed, t.slots[i])
 			t.remove(i)
 		}

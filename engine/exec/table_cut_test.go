@@ -42,7 +42,9 @@ func TestCut(t *testing.T) {
 		fill(table, keys)
 		for r := range hashRanges {
 			lens := table.rangeLens()
-			removed := table.cut(r, lens[r])
+			var ranges [hashRanges]bool
+			ranges[r] = true
+			removed := table.cut(&ranges, lens[r])
 			if len(removed) == 0 || len(removed) != lens[r] || table.rangeLens()[r] != 0 {
 				t.Fatalf("range %d: %d keys of %d were cut, %d are left", r, len(removed), lens[r], table.rangeLens()[r])
 			}
