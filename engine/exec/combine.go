@@ -89,7 +89,7 @@ func (c *combiner[K, V, A]) flush() {
 			c.add(n)
 			return
 		}
-		if !c.task.emptyLargest() {
+		if !c.task.emptyLargest(c) {
 			row := c.task.collected(c.node)
 			c.task.check(c.table.awaitRoom(c.task, &c.vector))
 			c.task.row = row
@@ -112,7 +112,7 @@ func (c *combiner[K, V, A]) add(n int) {
 		c.kept.count(c.table, c.values[:n], c.at[:n], c.fresh[:n])
 	}
 	if c.gain.small(n, c.table.Len()) {
-		c.task.check(c.empty())
+		c.task.check(c.empty(false))
 	}
 }
 
@@ -128,12 +128,14 @@ func (c *combiner[K, V, A]) pass(n int) {
 	c.task.row = row
 }
 
-// empty writes the table's accumulators and begins anew.
-func (c *combiner[K, V, A]) empty() error {
+// empty writes the table's accumulators. The next ones go into a table as large if it has paid and nobody else needs the
+// memory, else into a small one.
+func (c *combiner[K, V, A]) empty(forOthers bool) error {
+	keys := c.table.Len()
 	if err := c.write(); err != nil {
 		return err
 	}
-	if c.gain.emptied(c.table.Len()) {
+	if c.gain.emptied(keys) && !forOthers && keys > 0 {
 		c.table.Clear()
 	} else {
 		c.table.release()
@@ -154,9 +156,9 @@ func (c *combiner[K, V, A]) write() error {
 	return c.out.finish()
 }
 
-// held returns the memory that emptying the table gives back.
+// held returns the memory that emptying the table may give back.
 func (c *combiner[K, V, A]) held() int64 {
-	if c.table.Len() == 0 {
+	if c.table.Len() == 0 && len(c.table.slots) <= minSlots {
 		return 0
 	}
 	return c.table.taken
@@ -173,12 +175,12 @@ func (c *combiner[K, V, A]) finish() error {
 // emptier is a combiner of any type.
 type emptier interface {
 	held() int64
-	empty() error
+	empty(forOthers bool) error
 }
 
-// emptyLargest empties the table that holds most memory among those of the task's combiners. It returns false if all of them
-// are empty.
-func (t *Task) emptyLargest() bool {
+// emptyLargest empties the table that has most memory among those of the task's combiners, for one of them. It returns false
+// if all of them have given back what they had.
+func (t *Task) emptyLargest(by emptier) bool {
 	var largest emptier
 	most := int64(0)
 	for _, c := range t.tables {
@@ -189,7 +191,7 @@ func (t *Task) emptyLargest() bool {
 	if largest == nil {
 		return false
 	}
-	t.check(largest.empty())
+	t.check(largest.empty(largest != by))
 	return true
 }
 
