@@ -246,10 +246,15 @@ func (g *aggregator[K, V, A]) reading() (r reading) {
 // feedPart feeds the keys of one range, of which slots are in memory, in order.
 func (g *aggregator[K, V, A]) feedPart(r int, slots []slot[A], out func(K, *A) bool) (more bool, err error) {
 	if len(g.parts[r].all) == 0 {
-		for i := range slots {
-			g.task.advance()
-			if !out(g.keyer.Decode(slots[i].key(&g.table.long)), &slots[i].acc) {
-				return false, nil
+		for len(slots) > 0 {
+			some := slots[:min(len(slots), vectorRows)]
+			slots = slots[len(some):]
+			g.table.warmLong(some)
+			for i := range some {
+				g.task.advance()
+				if !out(g.keyer.Decode(some[i].key(&g.table.long)), &some[i].acc) {
+					return false, nil
+				}
 			}
 		}
 		return true, nil

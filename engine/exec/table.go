@@ -266,6 +266,18 @@ func (s *slot[A]) key(long *arenas) string {
 	return unsafe.String((*byte)(unsafe.Pointer(&s.lo)), int(s.hi>>56)-1)
 }
 
+// warmLong loads the long keys of slots, for the reason of warm: they lie in the order in which they came.
+func (t *Table[A]) warmLong(slots []slot[A]) {
+	var sum uint64
+	for i := range slots {
+		if s := &slots[i]; s.hi >= batch.LongTag {
+			key := t.long.at(s.hi)
+			sum += uint64(key[0]) + uint64(key[len(key)-1])
+		}
+	}
+	t.touch = sum
+}
+
 // hash returns the hash of the slot's key; not after a Sort by keys.
 func (s *slot[A]) hash() uint64 { return batch.HashOf(s.lo, s.hi) }
 
