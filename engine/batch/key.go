@@ -66,10 +66,18 @@ func (k *Keyer[K]) AppendPart(dst []byte, key *K) []byte {
 
 // Decode returns the key that encoded stands for. Its strings are views of encoded, which must not change any more.
 func (k *Keyer[K]) Decode(encoded string) K {
-	if k.kind == kindString {
+	switch k.kind {
+	case kindString:
 		return *(*K)(unsafe.Pointer(&encoded))
+	case kindInt64:
+		v := bits.ReverseBytes64(load64(unsafe.Pointer(unsafe.StringData(encoded)))) ^ 1<<63
+		return *(*K)(unsafe.Pointer(&v))
+	case kindUint64:
+		v := bits.ReverseBytes64(load64(unsafe.Pointer(unsafe.StringData(encoded))))
+		return *(*K)(unsafe.Pointer(&v))
+	default:
+		return k.decode(encoded)
 	}
-	return k.decode(encoded)
 }
 
 // decode is apart from Decode, as it needs an allocation.
