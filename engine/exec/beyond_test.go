@@ -611,6 +611,56 @@ func TestKeysLargerThanTheShare(t *testing.T) {
 	}
 }
 
+// TestBesideWhoHoldsAll has operators that need memory while another one of the task holds all of the share, to the end or,
+// as a combiner does, until it is asked: it is not their records that are too large.
+func TestBesideWhoHoldsAll(t *testing.T) {
+	for _, whole := range []bool{true, false} {
+		t.Run(fmt.Sprintf("to the end=%v", whole), func(t *testing.T) { besideWhoHoldsAll(t, whole) })
+	}
+}
+
+func besideWhoHoldsAll(t *testing.T, whole bool) {
+	const keys, wanted = 20_000, 5000
+	text := func(i int) string { return fmt.Sprintf("%0200d", i*7919%keys) }
+	port, top := &collecting[batch.KV[string, int64]]{codec: codecOf[batch.KV[string, int64]](t)}, &collecting[string]{codec: codecOf[string](t)}
+	spill := &MemorySpill{}
+	err := attemptOf(t, spill, 4<<20, new(int), func(task *Task) error {
+		x := Keyed[string, None, int64]{Codec: port.codec, Keyer: keyerOf[string]().Clone, Fold: CountFold, Slots: new(atomic.Int64)}
+		counts := CombineKeys(task, port, 7, x)
+		tops := WriteTop(task, 0, top, top.codec, wanted, func(dst []byte, s *string) []byte { return append(append(dst, *s...), 0, 1) })
+		held := int64(0)
+		hold := func() {
+			for n := int64(4 << 20); n > 0; n /= 2 {
+				if task.Share.Take(n) {
+					held += n
+				}
+			}
+		}
+		if whole {
+			hold()
+		}
+		for i := range keys {
+			for range 2 { // or the combiner would let them pass
+				counts.Consume.(func(string) bool)(text(i))
+			}
+		}
+		hold() // what the combiner has left
+		for i := range keys {
+			tops.Consume.(func(string) bool)(text(i))
+		}
+		task.Share.Give(held)
+		return errors.Join(counts.Finish(), tops.Finish())
+	})
+	if err != nil || spill.Runs == 0 || len(port.rows) < keys || len(top.rows) != wanted {
+		t.Errorf("%d counts, want %d; %d at the top, want %d; %d runs; %v", len(port.rows), keys, len(top.rows), wanted, spill.Runs, err)
+	}
+	for i, s := range top.rows {
+		if want := fmt.Sprintf("%0200d", i); s != want {
+			t.Fatalf("%q is at the top, want %q", s, want)
+		}
+	}
+}
+
 // TestValuesEnd sees that the values of a group can't be ranged over twice or once the group is gone, wherever they are.
 func TestValuesEnd(t *testing.T) {
 	records := pairsOf(rand.New(rand.NewPCG(1, 2)), texts, 20_000, 2)

@@ -178,8 +178,8 @@ type emptier interface {
 	empty(forOthers bool) error
 }
 
-// emptyLargest empties the table that has most memory among those of the task's combiners, for one of them. It returns false
-// if all of them have given back what they had.
+// emptyLargest empties the table that has most memory among those of the task's combiners, for one of them or
+// for nobody among them. It returns false if all of them have given back what they had.
 func (t *Task) emptyLargest(by emptier) bool {
 	var largest emptier
 	most := int64(0)

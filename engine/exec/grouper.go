@@ -65,13 +65,14 @@ func (g *grouper[K, V]) takeRows(from int) {
 	keys := &g.groups.vector
 	bytes := int64(len(keys.Words)) * groupRowBytes
 	for !g.groups.table.Room(keys) || !g.task.Share.Take(bytes) {
-		if len(g.groups.group) == 0 {
-			need := bytes + keys.LongBytes
-			g.task.check(g.task.await(need))
-			g.task.Share.Give(need)
+		if len(g.groups.group) > 0 {
+			g.task.check(g.spill(true, from))
 			continue
 		}
-		g.task.check(g.spill(true, from))
+		g.task.check(g.groups.table.awaitRoom(g.task, keys))
+		g.groups.table.Room(keys)
+		g.task.check(g.task.await(bytes))
+		break
 	}
 	g.rows += bytes
 }

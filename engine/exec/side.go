@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/batch"
+	"fletch/engine/budget"
 )
 
 // Whole returns all records of a side, in the order of its partitions and of the attempts that wrote them. An attempt reads
@@ -81,6 +82,9 @@ func (t *Task) keep(n int64) error {
 	t.keptBytes += n
 	if t.Share.Take(n) {
 		return nil
+	}
+	if sure := t.Share.Sure(); t.keptBytes > sure {
+		return t.blame(&budget.TooLargeError{Bytes: t.keptBytes, Share: sure}, nil)
 	}
 	return t.await(n)
 }

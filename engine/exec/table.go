@@ -24,6 +24,7 @@ type Table[A any] struct {
 	long  arenas
 	share *budget.Share // nil if the owner has taken the memory
 	taken int64         // from share
+	ahead int64         // of it, for the long keys that awaitRoom was called for
 	touch uint64        // keeps the loads of warm alive
 }
 
@@ -108,7 +109,11 @@ func (t *Table[A]) Len() int { return t.used }
 // Room makes sure that keys can be added, all of which may be new. It returns false, and the table is as it was, where the
 // share does not grant the memory, or the share is overdrawn and the table could give some back.
 func (t *Table[A]) Room(keys *batch.Vector) bool {
-	if t.used > 0 || keys.LongBytes > 0 {
+	switch {
+	case t.ahead > 0 && t.ahead == keys.LongBytes:
+		t.give(t.ahead)
+		t.ahead = 0
+	case t.used > 0 || keys.LongBytes > 0:
 		if !t.take(keys.LongBytes) {
 			return false
 		}
@@ -122,12 +127,13 @@ func (t *Table[A]) Room(keys *batch.Vector) bool {
 	return true
 }
 
-// awaitRoom waits until an empty table has room for keys.
+// awaitRoom waits until an empty table has room for keys: the following call of Room returns true.
 func (t *Table[A]) awaitRoom(task *Task, keys *batch.Vector) error {
 	if err := task.await(keys.LongBytes); err != nil {
 		return err
 	}
-	t.share.Give(keys.LongBytes)
+	t.taken += keys.LongBytes
+	t.ahead = keys.LongBytes
 	return nil
 }
 
@@ -307,5 +313,5 @@ func (t *Table[A]) Clear() {
 // release gives all memory back. Until it is cleared the table takes no keys.
 func (t *Table[A]) release() {
 	t.give(t.taken)
-	t.slots, t.used, t.long = nil, 0, arenas{}
+	t.slots, t.used, t.long, t.ahead = nil, 0, arenas{}, 0
 }
