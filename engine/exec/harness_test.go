@@ -80,7 +80,7 @@ func (b *bench) run(stage int, open func(*exec.Task) exec.Source) (err error) {
 			Context: ctx, Coroutine: c, Memory: b.memory, Log: slog.New(slog.DiscardHandler), Progress: new(exec.Progress),
 			Partitions: func(int) int { return b.partitions }, Spill: spill,
 		}
-		share, e := budget.NewPool(b.shareBytes, 1).Join(c)
+		share, e := budget.NewPool(b.shareBytes, 1, 1).Join(c)
 		if e != nil {
 			return e
 		}

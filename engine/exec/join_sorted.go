@@ -77,7 +77,7 @@ func collectRest[T any](s *sorter[T], h *held[T]) error {
 func hashedOrder[K, V any](keyer *batch.Keyer[K]) OrderKey[batch.KV[K, V]] {
 	return func(dst []byte, kv *batch.KV[K, V]) []byte {
 		start := len(dst)
-		dst = keyer.Append(append(dst, zeroes[:]...), &kv.Key)
+		dst = keyer.Append(append(dst, make([]byte, wordBytes)...), &kv.Key)
 		binary.BigEndian.PutUint64(dst[start:], batch.HashBytes(dst[start+wordBytes:]))
 		return dst
 	}

@@ -49,7 +49,7 @@ func runOnCoroutine(t testing.TB, task *Task, shareBytes int64, f func(*Task) er
 	}
 	c := s.Spawn(coro.Spec{Name: t.Name()}, func(c *coro.Coroutine) (err error) {
 		task.Coroutine = c
-		if task.Share, err = budget.NewPool(shareBytes, 1).Join(c); err != nil {
+		if task.Share, err = budget.NewPool(shareBytes, 1, 1).Join(c); err != nil {
 			return err
 		}
 		return task.rows(func() error { return f(task) })

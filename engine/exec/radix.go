@@ -17,10 +17,8 @@ type ranked struct {
 // prefix, the next eight bytes take its place, and so on (McIlroy, Bostic, McIlroy: Engineering Radix Sort, 1993, by words
 // in place of bytes).
 type sorting struct {
-	// key returns the whole key of an item. It is nil where the prefixes are all there is.
-	key func(at uint64) []byte
-	// apart says that the prefix is no part of the key but goes before it, as a hash does.
-	apart bool
+	// tail returns what follows the prefix in the key of an item. It is nil where the prefixes are all there is.
+	tail func(at uint64) []byte
 	// pause is called now and then.
 	pause   func()
 	scratch []ranked // as long as the longest list of items
@@ -42,14 +40,10 @@ func (s *sorting) sort(items []ranked) {
 	if cap(s.scratch) < len(items) {
 		s.scratch = make([]ranked, len(items))
 	}
-	depth := 0
-	if s.apart {
-		depth = -wordBytes
-	}
-	s.sortWord(items, depth)
+	s.sortWord(items, 0)
 }
 
-// sortWord sorts items whose keys agree in the bytes before depth. Their prefix is the word at depth.
+// sortWord sorts items whose tails agree in the bytes before depth. Their prefix is the word before that.
 func (s *sorting) sortWord(items []ranked, depth int) {
 	if len(items) <= comparedItems {
 		s.compared(items, depth)
@@ -62,7 +56,7 @@ func (s *sorting) sortWord(items []ranked, depth int) {
 			return
 		}
 		s.radix(group, 0)
-		s.groups(group, 0, func(equal []ranked) { s.beyond(equal, depth+wordBytes) })
+		s.groups(group, 0, func(equal []ranked) { s.beyond(equal, depth) })
 	})
 }
 
@@ -81,9 +75,9 @@ func (s *sorting) groups(items []ranked, shift uint, f func([]ranked)) {
 	}
 }
 
-// beyond sorts items whose keys agree up to depth by what follows there.
+// beyond sorts items of one prefix, whose tails agree in the bytes before depth, by what follows there.
 func (s *sorting) beyond(items []ranked, depth int) {
-	if s.key == nil {
+	if s.tail == nil {
 		return // the prefix was all, and they stand in the order of at
 	}
 	if len(items) <= comparedItems || depth >= deepest {
@@ -93,8 +87,8 @@ func (s *sorting) beyond(items []ranked, depth int) {
 	// Those that end here come first, of them the shortest; the others are sorted by their next word.
 	longer, ended := s.scratch[:0], 0
 	for _, it := range items {
-		if key := s.key(it.at); len(key) > depth {
-			longer = append(longer, ranked{prefixOf(key[depth:]), it.at})
+		if tail := s.tail(it.at); len(tail) > depth {
+			longer = append(longer, ranked{prefixOf(tail[depth:]), it.at})
 		} else {
 			items[ended] = it
 			ended++
@@ -107,30 +101,27 @@ func (s *sorting) beyond(items []ranked, depth int) {
 	}
 	word := items[0].prefix
 	copy(rest, longer)
-	s.sortWord(rest, depth)
+	s.sortWord(rest, depth+wordBytes)
 	for i := range rest {
 		rest[i].prefix = word
 	}
 }
 
-// compared sorts items, a few or such as end here, whose keys agree in the bytes before depth, by comparison.
+// compared sorts items, a few or such as end here, whose tails agree in the bytes before depth, by comparison.
 func (s *sorting) compared(items []ranked, depth int) {
 	slices.SortFunc(items, func(a, b ranked) int {
 		s.step(1)
 		switch {
 		case a.prefix != b.prefix:
 			return cmp.Compare(a.prefix, b.prefix)
-		case s.key == nil:
+		case s.tail == nil:
 			return cmp.Compare(a.at, b.at)
 		}
-		// Of keys that both end before depth, one has more zero bytes than the other.
-		x, y := s.key(a.at), s.key(b.at)
-		return cmp.Or(bytes.Compare(tail(x, depth), tail(y, depth)), cmp.Compare(len(x), len(y)), cmp.Compare(a.at, b.at))
+		// Of tails that both end before depth, one has more zero bytes than the other.
+		x, y := s.tail(a.at), s.tail(b.at)
+		return cmp.Or(bytes.Compare(x[min(depth, len(x)):], y[min(depth, len(y)):]), cmp.Compare(len(x), len(y)), cmp.Compare(a.at, b.at))
 	})
 }
-
-// tail returns what stands behind the first depth bytes of a key.
-func tail(key []byte, depth int) []byte { return key[min(max(depth, 0), len(key)):] }
 
 // radix sorts items by the 32 bits of their prefixes from bit shift on, keeping the order of equal ones. The number of
 // passes is even or what is left in scratch is copied back.

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"encoding/binary"
 	"io"
 	"slices"
 
@@ -24,21 +23,32 @@ func Sort[T any](t *Task, node int, src Source, codec *batch.Codec[T], key Order
 	})
 }
 
-// sorter sorts records of type T. It keeps batches as they come and sorts the numbers of their rows.
+// sorter sorts records of type T. It keeps batches as they come and sorts the numbers of their rows, in pieces that fit into a
+// processor's cache, which also bounds what sorting takes beside the rows. They are merged as they are read.
 type sorter[T any] struct {
-	task  *Task
-	codec *batch.Codec[T]
-	key   OrderKey[T]
-	held  []heldBatch[T]
-	runs  runs[T] // what was spilled
+	task   *Task
+	codec  *batch.Codec[T]
+	key    OrderKey[T]
+	held   []heldBatch[T]
+	pieces [][]ranked // of rows of held, each sorted, those of earlier rows first
+	fresh  []ranked   // rows behind those, not sorted yet
+	taken  int64      // of the task's share for fresh
+	runs   runs[T]    // what was spilled
 
+	some    []ranked // rows that are decoded to vector
 	vector  []T
 	scratch []byte // a key
 }
 
+// pieceRows is how many rows make a piece: one and its copy are 2 MiB.
+const pieceRows = 1 << 16
+
+// rankedBytes is what a ranked takes.
+const rankedBytes = 16
+
 func newSorter[T any](t *Task, node int, codec *batch.Codec[T], key OrderKey[T]) *sorter[T] {
 	return &sorter[T]{
-		task: t, codec: codec, key: key, vector: make([]T, vectorRows),
+		task: t, codec: codec, key: key, some: make([]ranked, vectorRows), vector: make([]T, vectorRows),
 		runs: runs[T]{task: t, node: node, codec: codec, key: key},
 	}
 }
@@ -69,15 +79,15 @@ func (s *sorter[T]) add(rec arrow.Record) error { return s.adopt(rec, 0, s.task.
 // not granted though nothing else is held.
 func (s *sorter[T]) adopt(rec arrow.Record, taken int64, await func(int64) error) error {
 	s.held = append(s.held, heldBatch[T]{rec: rec, decoder: s.codec.NewDecoder(), taken: taken})
-	last := len(s.held) - 1
-	b := &s.held[last]
+	b := &s.held[len(s.held)-1]
 	if err := b.decoder.Reset(rec); err != nil {
 		return s.task.blame(err, nil)
 	}
-	s.keysOf(b)
+	s.rank(b)
+	s.takeFresh()
 	n := b.bytes() - taken
 	if !s.task.Share.Take(n) {
-		if err := s.spill(last); err != nil {
+		if err := s.spill(len(s.held) - 1); err != nil {
 			return err
 		}
 		if err := await(n); err != nil {
@@ -85,13 +95,16 @@ func (s *sorter[T]) adopt(rec arrow.Record, taken int64, await func(int64) error
 		}
 	}
 	s.held[len(s.held)-1].taken += n
+	if len(s.fresh) >= pieceRows {
+		s.cut()
+	}
 	return nil
 }
 
-// keysOf computes the keys of a batch.
-func (s *sorter[T]) keysOf(b *heldBatch[T]) {
+// rank makes the rows of the last batch fresh.
+func (s *sorter[T]) rank(b *heldBatch[T]) {
 	t, n := s.task, b.decoder.Len()
-	b.prefixes = make([]uint64, n)
+	at := uint64(len(s.held)-1) << 32
 	for from := 0; from < n; from += len(s.vector) {
 		rows := s.vector[:min(len(s.vector), n-from)]
 		b.decoder.Read(rows, from)
@@ -99,83 +112,135 @@ func (s *sorter[T]) keysOf(b *heldBatch[T]) {
 			t.advance()
 			t.row = from + i
 			s.scratch = s.key(s.scratch[:0], &rows[i])
-			b.setKey(from+i, s.scratch)
+			s.fresh = append(s.fresh, ranked{prefixOf(s.scratch), at | uint64(from+i)})
+			b.addTail(s.scratch)
 		}
 	}
 }
 
-// sorted returns the rows of the first batches in order.
-func (s *sorter[T]) sorted(batches int) []ranked {
-	held := s.held[:batches]
-	rows := 0
-	for i := range held {
-		rows += len(held[i].prefixes)
-	}
-	items := make([]ranked, 0, rows)
-	for i := range held {
-		for row, prefix := range held[i].prefixes {
-			items = append(items, ranked{prefix, uint64(i)<<32 | uint64(row)})
-		}
-	}
-	by := sorting{pause: s.task.pause}
-	if slices.ContainsFunc(held, func(b heldBatch[T]) bool { return b.ends != nil }) {
-		by.key = func(at uint64) []byte { return held[at>>32].key(uint32(at)) }
-	}
-	by.sort(items)
-	return items
+// takeFresh takes what the list of fresh rows has grown by.
+func (s *sorter[T]) takeFresh() {
+	n := int64(cap(s.fresh)) * rankedBytes
+	s.task.Share.Must(max(n-s.taken, 0))
+	s.taken = max(n, s.taken)
 }
 
-// emit decodes rows and calls f with each, until f returns false.
-func (s *sorter[T]) emit(items []ranked, f func(rec *T) bool) bool {
-	for len(items) > 0 {
-		some := items[:min(len(items), len(s.vector))]
-		items = items[len(some):]
-		for i, it := range some {
-			s.held[it.at>>32].decoder.Read(s.vector[i:i+1], int(uint32(it.at)))
-		}
-		for i := range some {
-			if !f(&s.vector[i]) {
-				return false
+func (s *sorter[T]) dropFresh() {
+	s.task.Share.Give(s.taken)
+	s.fresh, s.taken = nil, 0
+}
+
+// cut makes a piece of the fresh rows.
+func (s *sorter[T]) cut() {
+	if len(s.fresh) == 0 {
+		return
+	}
+	piece := slices.Clone(s.fresh)
+	by := sorting{pause: s.task.pause, scratch: s.fresh, tail: s.tails()}
+	by.sort(piece)
+	s.pieces = append(s.pieces, piece)
+	s.fresh = s.fresh[:0]
+}
+
+// tails returns the function that finds the tail of a row's key, nil if no row has one.
+func (s *sorter[T]) tails() func(at uint64) []byte {
+	if !slices.ContainsFunc(s.held, func(b heldBatch[T]) bool { return b.ends != nil }) {
+		return nil
+	}
+	return func(at uint64) []byte { return s.held[at>>32].tail(uint32(at)) }
+}
+
+// sorted returns all rows that are held, in order.
+func (s *sorter[T]) sorted() *pieces {
+	s.cut()
+	return newPieces(s.pieces, s.tails())
+}
+
+// decode returns the records of the next rows; there are none behind the last one.
+func (s *sorter[T]) decode(rows *pieces) []T {
+	n := rows.read(s.some)
+	for i, it := range s.some[:n] {
+		s.held[it.at>>32].decoder.Read(s.vector[i:i+1], int(uint32(it.at)))
+	}
+	return s.vector[:n]
+}
+
+// emit calls f with each record that is held, in order, until f returns false.
+func (s *sorter[T]) emit(f func(rec *T) bool) {
+	for rows := s.sorted(); ; {
+		recs := s.decode(rows)
+		for i := range recs {
+			if !f(&recs[i]) {
+				return
 			}
 		}
+		if len(recs) == 0 {
+			return
+		}
 	}
-	return true
 }
 
 // spillAll writes all that is held as a run.
 func (s *sorter[T]) spillAll() error { return s.spill(len(s.held)) }
 
-// spill writes the first batches as a run and lets go of them.
+// spill writes the first batches, all or all but the last one, as a run and lets go of them.
 func (s *sorter[T]) spill(batches int) error {
 	if batches == 0 {
 		return nil
 	}
+	rest := slices.Clone(s.held[batches:])
+	last := len(s.fresh)
+	for i := range rest {
+		last -= rest[i].decoder.Len()
+	}
+	kept := slices.Clone(s.fresh[last:])
+	s.fresh = s.fresh[:last]
 	err := s.runs.spill(func(add func(T)) {
-		s.emit(s.sorted(batches), func(rec *T) bool { add(*rec); return true })
+		s.emit(func(rec *T) bool { add(*rec); return true })
 	})
 	if err != nil {
 		return err
 	}
-	rest := s.held[batches:]
 	s.let(s.held[:batches])
-	s.held = append(s.held[:0], rest...)
+	s.held, s.pieces = append(s.held[:0], rest...), nil
+	s.fresh = s.fresh[:0]
+	for _, it := range kept {
+		s.fresh = append(s.fresh, ranked{it.prefix, uint64(uint32(it.at))})
+	}
+	if len(kept) == 0 {
+		s.dropFresh()
+	}
 	return nil
 }
 
 // feed calls f with each record in order, until f returns false.
 func (s *sorter[T]) feed(f func(rec *T) bool) error {
 	if len(s.runs.all) == 0 {
-		s.emit(s.sorted(len(s.held)), f)
+		s.emit(f)
 		return nil
 	}
-	if err := s.spillAll(); err != nil {
-		return err
-	}
-	open, err := s.runs.openFew()
+	open, err := s.open()
 	if err != nil {
 		return err
 	}
 	return merge(s.task, open, func(rec *T, _ []byte, _ int) bool { return f(rec) })
+}
+
+// open opens the runs and what is held behind them. That is spilled too where the share does not grant the memory for
+// reading them beside it.
+func (s *sorter[T]) open() ([]cursor[T], error) {
+	read := s.runs.reading()
+	if !s.task.Share.Take(read.bytes()) {
+		if err := s.spillAll(); err != nil {
+			return nil, err
+		}
+		return s.runs.openFew()
+	}
+	open, err := s.runs.openRead(read)
+	if err != nil {
+		return nil, err
+	}
+	return append(open, &heldCursor[T]{sorter: s, pieces: s.sorted()}), nil
 }
 
 // let lets go of batches.
@@ -192,61 +257,73 @@ func (s *sorter[T]) let(batches []heldBatch[T]) {
 // release lets go of everything.
 func (s *sorter[T]) release() {
 	s.let(s.held)
-	s.held = nil
+	s.held, s.pieces = nil, nil
+	s.dropFresh()
 }
 
-// heldBatch is a batch with the keys of its rows.
+// heldCursor is the cursor over what a sorter holds.
+type heldCursor[T any] struct {
+	sorter *sorter[T]
+	pieces *pieces
+	recs   []T
+	at     int    // within recs
+	buf    []byte // the key of recs[at]
+}
+
+func (c *heldCursor[T]) next() (bool, error) {
+	if c.at++; c.at >= len(c.recs) {
+		if c.recs, c.at = c.sorter.decode(c.pieces), 0; len(c.recs) == 0 {
+			return false, nil
+		}
+	}
+	c.buf = c.sorter.key(c.buf[:0], &c.recs[c.at])
+	return true, nil
+}
+
+func (c *heldCursor[T]) key() []byte { return c.buf }
+func (c *heldCursor[T]) record() *T  { return &c.recs[c.at] }
+func (c *heldCursor[T]) close()      {} // the sorter lets go
+
+// heldBatch is a batch with what its rows' keys have beyond their prefixes.
 type heldBatch[T any] struct {
-	rec      arrow.Record
-	decoder  *batch.Decoder[T]
-	taken    int64 // of the task's share
-	prefixes []uint64
-	// keys are the whole keys one after the other, ends where each of them ends; empty if none is longer than its prefix.
-	// A shorter one has zeroes behind it as its prefix has, which changes nothing, as no key is the beginning of another.
-	keys []byte
-	ends []uint32
+	rec     arrow.Record
+	decoder *batch.Decoder[T]
+	taken   int64 // of the task's share
+	rows    int   // whose tails have been added
+	// tails are those of the rows one after the other, ends where each of them ends; empty if no key is longer than its
+	// prefix. (Of a shorter one nothing is missing, as no key is the beginning of another.)
+	tails []byte
+	ends  []uint32
 }
 
-// setKey sets the key of a row; they come in the order of the rows.
-func (b *heldBatch[T]) setKey(row int, key []byte) {
-	b.prefixes[row] = prefixOf(key)
+// addTail adds the tail of the next row's key.
+func (b *heldBatch[T]) addTail(key []byte) {
+	b.rows++
 	if len(key) <= wordBytes && b.ends == nil {
 		return
 	}
+	tail := key[min(wordBytes, len(key)):]
 	if b.ends == nil {
-		b.begin(row, len(key))
+		n := b.decoder.Len()
+		b.ends, b.tails = make([]uint32, b.rows-1, n), make([]byte, 0, n*len(tail)+n*len(tail)/8)
 	}
-	b.keys = append(b.keys, key...)
-	b.keys = append(b.keys, zeroes[:max(wordBytes-len(key), 0)]...)
-	b.ends = append(b.ends, uint32(len(b.keys)))
+	b.tails = append(b.tails, tail...)
+	b.ends = append(b.ends, uint32(len(b.tails)))
 }
 
-var zeroes [wordBytes]byte
-
-// begin starts to keep whole keys: those before row are their prefixes.
-func (b *heldBatch[T]) begin(row, keyBytes int) {
-	n := len(b.prefixes)
-	b.ends, b.keys = make([]uint32, row, n), make([]byte, row*wordBytes, n*keyBytes+n*keyBytes/8)
-	for i, prefix := range b.prefixes[:row] {
-		binary.BigEndian.PutUint64(b.keys[i*wordBytes:], prefix)
-		b.ends[i] = uint32((i + 1) * wordBytes)
-	}
-}
-
-// key returns the whole key of a row.
-func (b *heldBatch[T]) key(row uint32) []byte {
+// tail returns the tail of a row's key.
+func (b *heldBatch[T]) tail(row uint32) []byte {
 	if b.ends == nil {
-		return binary.BigEndian.AppendUint64(nil, b.prefixes[row])
+		return nil
 	}
 	start := uint32(0)
 	if row > 0 {
 		start = b.ends[row-1]
 	}
-	return b.keys[start:b.ends[row]]
+	return b.tails[start:b.ends[row]]
 }
 
-// bytes returns what the batch takes while it is held and sorted.
+// bytes returns what the batch takes while it is held and sorted, beside its place among fresh rows.
 func (b *heldBatch[T]) bytes() int64 {
-	const perRow = 8 + 2*16 // the prefix, and the row's place in the list that is sorted and in its copy
-	return batch.SizeOf(b.rec) + int64(len(b.prefixes)*perRow+cap(b.keys)+4*cap(b.ends))
+	return batch.SizeOf(b.rec) + int64(b.rows*rankedBytes+cap(b.tails)+4*cap(b.ends))
 }
