@@ -131,7 +131,7 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	// One attempt a core: sources read ahead, and the tables of more attempts would contend for memory and caches. Fewer, if
 	// they had too little memory each.
 	pool := attempt.PoolBytes(p.config.MemoryBytes)
-	slots := budget.Seats(pool, p.config.Parallelism)
+	slots := budget.Seats(pool, p.config.Parallelism, p.config.Parallelism)
 	board := schedule.NewBoard()
 	board.Put(schedule.Worker{ID: "local", Slots: slots})
 	l := &loop{
@@ -139,7 +139,7 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 		startedCPU: machine.CPUTime(),
 		attempts: &attempt.Job{
 			Program: p.job.Program(), Stages: p.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),
-			Pool: budget.NewPool(pool, slots), TempDir: temp, MaxLineBytes: p.config.MaxLineBytes,
+			Pool: budget.NewPool(pool, slots, slots), TempDir: temp, MaxLineBytes: p.config.MaxLineBytes,
 		},
 		running: map[state.AttemptID]*running{},
 		causes:  map[state.AttemptID]error{},

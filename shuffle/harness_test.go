@@ -61,7 +61,7 @@ func (s scheduler) run(fn func(c *coro.Coroutine) error) error {
 
 // shareOf returns a share for c that is alone and has much.
 func shareOf(c *coro.Coroutine) *budget.Share {
-	s, err := budget.NewPool(1<<30, 1).Join(c)
+	s, err := budget.NewPool(1<<30, 1, 1).Join(c)
 	if err != nil {
 		panic(err) // c has been cancelled
 	}

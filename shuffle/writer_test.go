@@ -207,7 +207,7 @@ func TestShareOfTheMemory(t *testing.T) {
 	s := newStore(t, Config{MemoryBytes: math.MaxInt64})
 	err := sched.run(func(c *coro.Coroutine) error {
 		for sure, want := range map[int64]int64{1 << 20: 256 << 10, 16 << 20: 2 << 20, 1 << 30: 8 << 20} {
-			share, err := budget.NewPool(sure, 1).Join(c)
+			share, err := budget.NewPool(sure, 1, 1).Join(c)
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,7 @@ func run(t *testing.T, fn func(c *coro.Coroutine) error) {
 // TestTakeWithinTheNth lets a share that is alone have all, and none of two more than half.
 func TestTakeWithinTheNth(t *testing.T) {
 	run(t, func(c *coro.Coroutine) error {
-		p := NewPool(100*mebi, 4)
+		p := NewPool(100*mebi, 4, 4)
 		a, err := p.Join(c)
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func TestTakeWithinTheNth(t *testing.T) {
 // TestMustPassesTheLimit has what was taken with Must keep all from taking more.
 func TestMustPassesTheLimit(t *testing.T) {
 	run(t, func(c *coro.Coroutine) error {
-		p := NewPool(32*mebi, 2)
+		p := NewPool(32*mebi, 2, 2)
 		a, err := p.Join(c)
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func TestMustPassesTheLimit(t *testing.T) {
 // TestAfterClose takes nothing, and gives nothing back twice.
 func TestAfterClose(t *testing.T) {
 	run(t, func(c *coro.Coroutine) error {
-		p := NewPool(32*mebi, 2)
+		p := NewPool(32*mebi, 2, 2)
 		a, err := p.Join(c)
 		if err != nil {
 			return err
@@ -147,7 +147,7 @@ func TestAfterClose(t *testing.T) {
 // TestMisuse finds callers that miscount.
 func TestMisuse(t *testing.T) {
 	run(t, func(c *coro.Coroutine) error {
-		s, err := NewPool(32*mebi, 1).Join(c)
+		s, err := NewPool(32*mebi, 1, 1).Join(c)
 		if err != nil {
 			return err
 		}
@@ -176,14 +176,15 @@ func TestMisuse(t *testing.T) {
 
 func TestSeats(t *testing.T) {
 	for _, test := range []struct {
-		bytes int64
-		slots int
-		want  int
+		bytes              int64
+		cores, slots, want int
 	}{
-		{32 * mebi, 8, 2}, {32*mebi - 1, 8, 1}, {1, 8, 1}, {0, 8, 1}, {1 << 40, 8, 8}, {1 << 40, 0, 1}, {48 * mebi, 2, 2},
+		{32 * mebi, 8, 8, 2}, {32*mebi - 1, 8, 8, 1}, {1, 8, 8, 1}, {0, 8, 8, 1}, {1 << 40, 8, 8, 8}, {1 << 40, 0, 0, 1},
+		{48 * mebi, 2, 2, 2}, {48 * mebi, 2, 4, 2}, {96*mebi - 1, 2, 4, 2}, {96 * mebi, 2, 4, 3}, {1 << 40, 2, 4, 4},
+		{48 * mebi, 8, 16, 3}, {48 * mebi, 8, 2, 2},
 	} {
-		if have := Seats(test.bytes, test.slots); have != test.want {
-			t.Errorf("Seats(%d, %d) = %d, want %d", test.bytes, test.slots, have, test.want)
+		if have := Seats(test.bytes, test.cores, test.slots); have != test.want {
+			t.Errorf("Seats(%d, %d, %d) = %d, want %d", test.bytes, test.cores, test.slots, have, test.want)
 		}
 	}
 }
@@ -191,7 +192,7 @@ func TestSeats(t *testing.T) {
 // TestTooLarge does not let a share wait for more than it can be sure of, but have it where it is free.
 func TestTooLarge(t *testing.T) {
 	run(t, func(c *coro.Coroutine) error {
-		p := NewPool(64*mebi, 2)
+		p := NewPool(64*mebi, 2, 2)
 		a, err := p.Join(c)
 		if err != nil {
 			return err

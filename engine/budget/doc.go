@@ -4,10 +4,10 @@
 // # The rule
 //
 // With N shares joined, each may hold an Nth of the limit, so one that is alone may hold all of it; when others join, who
-// holds more is refused from then on and spills. At most Pool.Seats shares are joined at once, so many that each has 16 MiB;
-// further attempts wait for a seat. A share is sure of an equal part of all seats (Share.Sure): up to there a refused Take
-// only means that others have not given back yet what they held before, so Await parks until they have. It is the rule of
-// Apache Spark's ExecutionMemoryPool, with a bound on who takes part.
+// holds more is refused from then on and spills. At most Seats shares are joined at once: so many that each has 32 MiB, or
+// one a core, that has 16 MiB. Further attempts wait for a seat. A share is sure of an equal part of all seats (Share.Sure): up
+// to there a refused Take only means that others have not given back yet what they held before, so Await parks until they
+// have. It is the rule of Apache Spark's ExecutionMemoryPool, with a bound on who takes part.
 //
 // Who is refused gives back memory of his own (he spills, or hands on what he has), or awaits his sure part. He never
 // waits for more, so nobody waits for ever: if all who are joined waited, each would hold and want no more than his sure

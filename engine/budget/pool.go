@@ -7,14 +7,19 @@ import (
 	"fletch/engine/coro"
 )
 
-// seatBytes is the least that a share is sure of, unless the pool is smaller. A table, the buffers of a shuffle's partitions
-// and sorted runs that are merged need as much to be of use.
-const seatBytes = 16 << 20
+const (
+	// seatBytes is the least that a share is sure of, unless the pool is smaller. A table, the buffers of a shuffle's
+	// partitions and sorted runs that are merged need as much to be of use.
+	seatBytes = 16 << 20
+	// spareBytes is the least where there are more seats than cores. More attempts than cores make up for those that wait,
+	// which is worth less than that others need not spill.
+	spareBytes = 32 << 20
+)
 
 // Pool is the memory of one process. It may be used from anywhere.
 type Pool struct {
-	slots int64
-	mu    struct {
+	cores, slots int
+	mu           struct {
 		sync.Mutex
 		limit   int64
 		used    int64     // of all shares; it may pass the limit by what was taken with Must
@@ -33,17 +38,20 @@ type waiter struct {
 	granted bool  // it has what it asked for; guarded by the pool's lock
 }
 
-// NewPool returns a pool of so many bytes, for at most so many shares at a time.
-func NewPool(bytes int64, slots int) *Pool {
-	p := &Pool{slots: int64(max(slots, 1))}
+// NewPool returns a pool of so many bytes, for at most so many shares at a time, which so many cores work on.
+func NewPool(bytes int64, cores, slots int) *Pool {
+	p := &Pool{cores: cores, slots: slots}
 	p.mu.limit = bytes
 	return p
 }
 
-// Seats returns how many shares of a pool of so many bytes may be joined at a time, where there are so many slots.
-func Seats(bytes int64, slots int) int { return int(max(1, min(int64(slots), bytes/seatBytes))) }
+// Seats returns how many shares of a pool of so many bytes may be joined at a time, where there are so many cores and slots.
+func Seats(bytes int64, cores, slots int) int {
+	seats := max(min(int64(cores), bytes/seatBytes), bytes/spareBytes)
+	return int(max(1, min(int64(slots), seats)))
+}
 
-func (p *Pool) seatsLocked() int64 { return int64(Seats(p.mu.limit, int(p.slots))) }
+func (p *Pool) seatsLocked() int64 { return int64(Seats(p.mu.limit, p.cores, p.slots)) }
 
 // sureLocked returns what a share can have in any case. After the limit has fallen, more may be joined than there are seats.
 func (p *Pool) sureLocked() int64 { return p.mu.limit / max(p.seatsLocked(), p.mu.shares) }

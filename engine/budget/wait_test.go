@@ -18,7 +18,7 @@ var errCause = errors.New("somebody asked for the end")
 func TestAwait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sched := startScheduler(t, coro.Config{Runners: 1})
-		p := NewPool(48*mebi, 3)
+		p := NewPool(48*mebi, 3, 3)
 		var holder *Share
 		spawn := func(name string, f func(c *coro.Coroutine, s *Share) error) *coro.Coroutine {
 			c := sched.Spawn(coro.Spec{Name: name}, func(c *coro.Coroutine) error {
@@ -100,7 +100,7 @@ func TestAwait(t *testing.T) {
 func TestJoinWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sched := startScheduler(t, coro.Config{Runners: 1})
-		p := NewPool(32*mebi, 5) // two seats
+		p := NewPool(32*mebi, 5, 5) // two seats
 		var joined []string
 		shares := map[string]*Share{}
 		spawn := func(name string) *coro.Coroutine {
@@ -149,7 +149,7 @@ func TestJoinWaits(t *testing.T) {
 func TestCancelledWhenGranted(t *testing.T) {
 	for name, bytes := range map[string]int64{"bytes": 10 * mebi, "seat": 0} {
 		t.Run(name, func(t *testing.T) {
-			p := NewPool(32*mebi, 2)
+			p := NewPool(32*mebi, 2, 2)
 			queue := &p.mu.joining
 			p.mu.shares = 1
 			if bytes > 0 {
@@ -205,7 +205,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 		seed := rapid.Uint64Min(1).Draw(rt, "seed")
 		synctest.Test(t, func(t *testing.T) {
 			sched := startScheduler(t, coro.Config{Seed: seed})
-			p := NewPool(limit, slots)
+			p := NewPool(limit, slots, slots)
 			var all []*coro.Coroutine
 			for i, script := range scripts {
 				all = append(all, sched.Spawn(coro.Spec{Name: fmt.Sprint(i), Stage: i % 3}, func(c *coro.Coroutine) error {

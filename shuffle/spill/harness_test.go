@@ -47,7 +47,7 @@ func newBench(t testing.TB, config coro.Config) *bench {
 			t.Errorf("scheduler: %v", err)
 		}
 	})
-	return &bench{Scheduler: s, t: t, pool: budget.NewPool(64<<20, 4), dir: t.TempDir()}
+	return &bench{Scheduler: s, t: t, pool: budget.NewPool(64<<20, 4, 4), dir: t.TempDir()}
 }
 
 // spawn starts a coroutine that runs fn with the spill file of an attempt, as an attempt does.

@@ -128,7 +128,7 @@ func (b *bench) run(fn func(c *coro.Coroutine) error) {
 }
 
 func (b *bench) write(c *coro.Coroutine, s *shuffle.Store, attempt string, all []string, parts []uint32) error {
-	share, err := budget.NewPool(1<<30, 1).Join(c)
+	share, err := budget.NewPool(1<<30, 1, 1).Join(c)
 	if err != nil {
 		return err
 	}

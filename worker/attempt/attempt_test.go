@@ -61,7 +61,7 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 	checked := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	b.job = &attempt.Job{
 		Program: job.Program(), Stages: stages, Shuffle: store, Memory: checked, Outputs: map[int]storage.Output{},
-		Pool: budget.NewPool(16<<20, 1), TempDir: b.temp, MaxLineBytes: 1 << 20,
+		Pool: budget.NewPool(16<<20, 1, 1), TempDir: b.temp, MaxLineBytes: 1 << 20,
 	}
 	for _, n := range graph.Nodes {
 		if n.Kind != plan.Sink {

@@ -55,7 +55,7 @@ func spilled(t *testing.T, f func(b *bench) error) (b *bench, reduce func() (pla
 	if _, err := b.run("map", plan.Task{Split: &plan.Split{Count: groupedRows}}); err != nil {
 		t.Fatal(err)
 	}
-	b.job.Pool = budget.NewPool(6<<20, 1)
+	b.job.Pool = budget.NewPool(6<<20, 1, 1)
 	return b, func() (plan.Result, error) { return b.run("reduce", plan.Task{Stage: 1, Hi: 1}, "map") }
 }
 
@@ -163,7 +163,7 @@ func TestSeats(t *testing.T) {
 		})
 	}), filepath.Join(t.TempDir(), "out"))
 	b := newBench(t, job, 0)
-	b.job.Pool = budget.NewPool(31<<20, 3)
+	b.job.Pool = budget.NewPool(31<<20, 3, 3)
 	s, stop := b.scheduler()
 	defer stop()
 	var all []*started

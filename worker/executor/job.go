@@ -57,7 +57,7 @@ func (x *executor) open(d *description, l limits) (*job, error) {
 		producers: map[int]producers{}, running: map[string]*running{},
 		attempts: &attempt.Job{
 			Program: code.Program(), Stages: d.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),
-			Pool: budget.NewPool(l.poolBytes(), d.slots), TempDir: d.dir, MaxLineBytes: d.maxLineBytes,
+			Pool: budget.NewPool(l.poolBytes(), d.parallelism, d.slots), TempDir: d.dir, MaxLineBytes: d.maxLineBytes,
 		},
 	}, nil
 }

@@ -30,7 +30,7 @@ func TestLimitOfJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &job{scheduler: s, stopped: make(chan error, 1), attempts: &attempt.Job{Shuffle: store, Pool: budget.NewPool(1, 2)}}
+	j := &job{scheduler: s, stopped: make(chan error, 1), attempts: &attempt.Job{Shuffle: store, Pool: budget.NewPool(1, 2, 2)}}
 	j.serve()
 	c := s.Spawn(coro.Spec{Name: "attempt"}, func(c *coro.Coroutine) error {
 		share, err := j.attempts.Pool.Join(c)
