@@ -9,13 +9,16 @@ const (
 	// partitionBytes is how much estimated input makes one more partition: small enough that one partition's table
 	// or sort fits an attempt's share of memory, large enough that its fixed costs vanish.
 	partitionBytes = 32 << 20
+	// rangeBytes is partitionBytes where partitions are ranges, which are sorted: that takes all their records, and a list of
+	// them, at once, and partitions that memory holds are neither written again nor read.
+	rangeBytes = 16 << 20
 	// maxOwnPartitions ends the growth with the input: beyond it blocks become small and many. Who wants more asks.
 	maxOwnPartitions = 1024
 )
 
 // Partitions returns the stages with the number of partitions of what they read and write. Of an exchange it is, in this
 // order: what the exchange says; one, where everything goes into one; the user's setting; one for each 32 MiB of the
-// estimated bytes of the sources above, from 1 to 1024. Two exchanges that meet have as many as one that had the sources of
+// estimated bytes of the sources above, for each 16 MiB where partitions are ranges, from 1 to 1024. Two exchanges that meet have as many as one that had the sources of
 // both above it. And it adds the stages of joins that may look up one of their inputs (see Stage.If), so that numbers of stages
 // are others than those of Stages. It uses facts.Splits and facts.Partitions alone, which are fixed at submission, as a job's part files
 // follow from it.
@@ -94,6 +97,8 @@ func partitions(x *Shuffle, setting int, bytes int64) int {
 		return 1
 	case setting > 0:
 		return setting
+	case x.Partitioning == ByRange:
+		return int(min(max(ceilDiv(bytes, rangeBytes), 1), maxOwnPartitions))
 	default:
 		return int(min(max(ceilDiv(bytes, partitionBytes), 1), maxOwnPartitions))
 	}

@@ -59,13 +59,17 @@ func wantPartitions(g *Graph, facts Facts, node int, x *Shuffle) int {
 	for a := range above {
 		bytes += bytesOf(facts.Splits[a])
 	}
-	switch want := int(bytes+partitionBytes-1) / partitionBytes; {
+	each := int64(partitionBytes)
+	if x.Partitioning == ByRange {
+		each = rangeBytes
+	}
+	switch {
 	case x.Partitions > 0:
 		return x.Partitions
 	case facts.Partitions > 0:
 		return facts.Partitions
 	default:
-		return max(want, 1)
+		return max(int((bytes+each-1)/each), 1)
 	}
 }
 
