@@ -18,6 +18,28 @@ func Pointed[T any]() func(rec *T) int64 {
 // pointed tells the bytes that the value at p holds beside its own.
 type pointed func(p unsafe.Pointer) int64
 
+// Sizer tells how many bytes records of type T hold beside themselves, as Pointed does, and is fast where they are strings.
+type Sizer[T any] struct {
+	text bool // T is a string
+	of   func(rec *T) int64
+}
+
+// NewSizer returns the Sizer of T.
+func NewSizer[T any]() Sizer[T] {
+	return Sizer[T]{text: reflect.TypeFor[T]().Kind() == reflect.String, of: Pointed[T]()}
+}
+
+// Of returns what rec holds.
+func (s *Sizer[T]) Of(rec *T) int64 {
+	if s.text {
+		return int64(len(*(*string)(unsafe.Pointer(rec))))
+	}
+	if s.of == nil {
+		return 0
+	}
+	return s.of(rec)
+}
+
 // compilePointed returns nil for a type of fixed size.
 func compilePointed(t reflect.Type) pointed {
 	if isTime(t) {
@@ -68,6 +90,9 @@ func pointedStruct(t reflect.Type) pointed {
 	}
 	var fields []field
 	for f := range t.Fields() {
+		if skipped(f) {
+			continue // it is not moved, and may be of a type that holds itself
+		}
 		if value := compilePointed(f.Type); value != nil {
 			fields = append(fields, field{f.Offset, value})
 		}

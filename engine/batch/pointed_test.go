@@ -41,3 +41,27 @@ func TestPointed(t *testing.T) {
 		t.Errorf("%d bytes of nothing", got)
 	}
 }
+
+// node holds others of its type in a field that is not moved.
+type node struct {
+	Text string
+	Kids []node `fletch:"-"`
+}
+
+func TestPointedSkipsFields(t *testing.T) {
+	if got := batch.Pointed[node]()(&node{Text: "12", Kids: []node{{Text: "345"}}}); got != 2 {
+		t.Errorf("%d bytes, want those of the text", got)
+	}
+}
+
+// TestSizer compares with Pointed, for types that it knows by themselves and others.
+func TestSizer(t *testing.T) {
+	type text string
+	word, named, number, rec := "word", text("named"), 7, node{Text: "12"}
+	words, names, numbers, recs := batch.NewSizer[string](), batch.NewSizer[text](), batch.NewSizer[int](), batch.NewSizer[node]()
+	for _, c := range []struct{ got, want int64 }{{words.Of(&word), 4}, {names.Of(&named), 5}, {numbers.Of(&number), 0}, {recs.Of(&rec), 2}} {
+		if c.got != c.want {
+			t.Errorf("%d bytes, want %d", c.got, c.want)
+		}
+	}
+}
