@@ -305,7 +305,7 @@ func (b *heldBatch[T]) addTail(key []byte) {
 	tail := key[min(wordBytes, len(key)):]
 	if b.ends == nil {
 		n := b.decoder.Len()
-		b.ends, b.tails = make([]uint32, b.rows-1, n), make([]byte, 0, n*len(tail)+n*len(tail)/8)
+		b.ends, b.tails = make([]uint32, b.rows-1, n), make([]byte, 0, min(n*len(tail), int(batch.SizeOf(b.rec))))
 	}
 	b.tails = append(b.tails, tail...)
 	b.ends = append(b.ends, uint32(len(b.tails)))
