@@ -36,7 +36,9 @@ type beside[K, B, P any] struct {
 	roles roles[K, B, P]
 	run   func(build, probe Source) error
 
-	n     int // records in rows
+	size  batch.Sizer[batch.KV[K, P]]
+	n     int   // records in rows
+	bytes int64 // that these hold
 	rows  [vectorRows]batch.KV[K, P]
 	begun bool
 	more  bool                     // more is wanted
@@ -46,12 +48,15 @@ type beside[K, B, P any] struct {
 }
 
 func newBeside[K, B, P any](t *Task, node, side int, keyer *batch.Keyer[K], build *batch.Codec[batch.KV[K, B]], probe *batch.Codec[batch.KV[K, P]], r roles[K, B, P]) *beside[K, B, P] {
-	return &beside[K, B, P]{task: t, node: node, side: side, keyer: keyer, build: build, probe: probe, roles: r, more: true}
+	return &beside[K, B, P]{
+		task: t, node: node, side: side, keyer: keyer, build: build, probe: probe, roles: r, more: true, size: batch.NewSizer[batch.KV[K, P]](),
+	}
 }
 
 func (b *beside[K, B, P]) consume(rec batch.KV[K, P]) bool {
 	b.rows[b.n] = rec
-	if b.n++; b.n == vectorRows {
+	b.bytes += b.size.Of(&b.rows[b.n])
+	if b.n++; b.n == vectorRows || b.bytes >= vectorBytes {
 		b.flush()
 	}
 	return b.more
@@ -60,7 +65,7 @@ func (b *beside[K, B, P]) consume(rec batch.KV[K, P]) bool {
 // flush joins the records that were collected, or puts them aside.
 func (b *beside[K, B, P]) flush() {
 	rows := b.rows[:b.n]
-	b.n = 0
+	b.n, b.bytes = 0, 0
 	if len(rows) == 0 || !b.more {
 		return
 	}
@@ -73,6 +78,7 @@ func (b *beside[K, B, P]) flush() {
 			b.aside.add(rows[i])
 		}
 	}
+	dropLarge(rows)
 	b.task.row = row
 }
 

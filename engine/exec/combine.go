@@ -15,7 +15,8 @@ func Combine[T, K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A
 	return Stream{Consume: func(rec T) bool {
 		n := c.n
 		c.keys[n], c.values[n] = split(rec)
-		if c.n = n + 1; c.n == vectorRows {
+		c.n = n + 1
+		if bytes := c.keySize.Of(&c.keys[n]) + c.valueSize.Of(&c.values[n]); c.n == vectorRows || bytes > largeBytes && c.large(bytes) {
 			c.flush()
 		}
 		return true
@@ -28,7 +29,8 @@ func CombineKeys[K, A any](t *Task, port Port, partitions int, x Keyed[K, None, 
 	return Stream{Consume: func(key K) bool {
 		n := c.n
 		c.keys[n] = key
-		if c.n = n + 1; c.n == vectorRows {
+		c.n = n + 1
+		if bytes := c.keySize.Of(&c.keys[n]); c.n == vectorRows || bytes > largeBytes && c.large(bytes) {
 			c.flush()
 		}
 		return true
@@ -48,7 +50,11 @@ type combiner[K, V, A any] struct {
 	gain       gain
 	kept       kept[V, A]
 
-	n      int // records in keys and values
+	keySize   batch.Sizer[K]
+	valueSize batch.Sizer[V]
+
+	n      int   // records in keys and values
+	bytes  int64 // that the large ones of these hold
 	keys   [vectorRows]K
 	values [vectorRows]V
 	vector batch.Vector
@@ -60,7 +66,7 @@ type combiner[K, V, A any] struct {
 func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, A]) *combiner[K, V, A] {
 	c := &combiner[K, V, A]{
 		task: t, node: x.Node, fold: x.Fold, keyer: x.Keyer(), slots: x.Slots, out: newEncoder(t, x.Node, port, x.Codec), partitions: partitions,
-		gain: gain{judgeAt: trialKeys}, kept: newKept[V, A](t),
+		gain: gain{judgeAt: trialKeys}, kept: newKept[V, A](t), keySize: batch.NewSizer[K](), valueSize: batch.NewSizer[V](),
 		table: newTable[A](t.Share, max(minSlots, int(x.Slots.Load())), combining),
 	}
 	t.tables = append(t.tables, c)
@@ -71,15 +77,25 @@ func newCombiner[K, V, A any](t *Task, port Port, partitions int, x Keyed[K, V, 
 	return c
 }
 
+// large counts a large record and tells whether the vector is to end with it.
+func (c *combiner[K, V, A]) large(bytes int64) bool {
+	c.bytes += bytes
+	return c.bytes >= vectorBytes
+}
+
 // flush folds the collected records into the table, or lets them pass.
 func (c *combiner[K, V, A]) flush() {
 	c.task.pause()
 	n := c.n
-	c.n = 0
 	if n == 0 {
 		return
 	}
+	c.n, c.bytes = 0, 0
 	c.keyer.Normalise(&c.vector, &c.keys[0], unsafe.Sizeof(c.keys[0]), n)
+	defer func() {
+		dropLarge(c.keys[:n])
+		dropLarge(c.values[:n])
+	}()
 	for !c.gain.pass(n) {
 		if c.table.slots == nil { // it was let go while records passed
 			c.table.Clear()

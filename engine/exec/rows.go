@@ -11,10 +11,13 @@ import (
 const (
 	// vectorRows is how many rows are moved between columns and Go values at a time: they stay in the nearest cache.
 	vectorRows = 256
+	// vectorBytes is what the rows may hold that are collected to be moved: it ends a vector of large ones early.
+	vectorBytes = 64 << 10
+	// largeBytes is what a record holds that counts for vectorBytes where adding up all of them would be felt: a vector of
+	// smaller ones has no more than that either.
+	largeBytes = vectorBytes / vectorRows
 	// batchBytes is the size at which collected rows are handed on as a batch.
 	batchBytes = 256 << 10
-	// firstRows is how many rows an encoder moves at a time at first, as their size is not known yet.
-	firstRows = 8
 )
 
 // Pull decodes the batches of src and feeds their rows to out, until the end or until out wants no more.
@@ -108,48 +111,50 @@ type encoder[T any] struct {
 	port    Port
 	builder *batch.Builder[T]
 	rows    []T
-	vector  int      // how many rows are moved to columns at a time: fewer where they are large
+	size    batch.Sizer[T]
+	bytes   int64    // that rows hold
 	parts   []uint32 // of the rows in builder and rows; empty for a sink
 	inner   bool     // the port is no output of the stage: its rows are not counted
 	limit   int      // the bytes at which rows are handed on
 }
 
 func newEncoder[T any](t *Task, node int, port Port, codec *batch.Codec[T]) *encoder[T] {
-	e := &encoder[T]{task: t, node: node, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows), vector: firstRows, limit: batchBytes}
+	e := &encoder[T]{
+		task: t, node: node, port: port, builder: codec.NewBuilder(t.Memory), rows: make([]T, 0, vectorRows), size: batch.NewSizer[T](),
+		limit: batchBytes,
+	}
 	t.atEnd = append(t.atEnd, e.builder.Release)
 	return e
 }
 
 func (e *encoder[T]) add(row T) {
-	if e.rows = append(e.rows, row); len(e.rows) >= e.vector {
+	e.rows = append(e.rows, row)
+	e.bytes += e.size.Of(&e.rows[len(e.rows)-1])
+	if len(e.rows) == vectorRows || e.bytes >= vectorBytes {
 		e.task.pause() // a function may emit for one record without end
 		e.task.check(e.encode())
 	}
 }
 
+// dropLarge lets go of the rows of a vector that large ones have ended.
+func dropLarge[T any](rows []T) {
+	if len(rows) < vectorRows {
+		clear(rows)
+	}
+}
+
 // encode moves the collected rows to columns, and writes these when they are a batch.
 func (e *encoder[T]) encode() error {
-	before := e.builder.Bytes()
 	if err := e.builder.Append(e.rows); err != nil {
 		e.task.collected(e.node)
 		return e.task.blame(err, nil)
 	}
-	e.adapt(e.builder.Bytes() - before)
-	e.rows = e.rows[:0]
+	dropLarge(e.rows)
+	e.rows, e.bytes = e.rows[:0], 0
 	if e.builder.Bytes() < e.limit {
 		return nil
 	}
 	return e.write()
-}
-
-// adapt chooses the size of the next vector by that of the last one, so that neither passes the limit by much.
-func (e *encoder[T]) adapt(bytes int) {
-	switch {
-	case bytes > e.limit:
-		e.vector = max(e.vector/2, 1)
-	case 2*bytes <= e.limit && len(e.rows) == e.vector:
-		e.vector = min(e.vector*2, vectorRows)
-	}
 }
 
 func (e *encoder[T]) write() error {

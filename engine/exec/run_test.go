@@ -160,25 +160,38 @@ func TestPartsBelongToRows(t *testing.T) {
 	}
 }
 
-// TestLargeRowsMakeSmallBatches writes rows after whose size a batch must not be a fixed number of them.
+// TestLargeRowsMakeSmallBatches writes large rows behind many small ones: a batch is not a number of rows.
 func TestLargeRowsMakeSmallBatches(t *testing.T) {
-	const rowBytes = 300 << 10
+	const small, large, rowBytes, batchBytes = 5000, 100, 100 << 10, 256 << 10
 	job := engine.NewJob("test")
 	text := strings.Repeat("x", rowBytes)
-	out := write(engine.Map(engine.Range(job, 0, 100), func(int64) string { return text }))
+	in := engine.Map(engine.Range(job, 0, small+large), func(i int64) string {
+		if i < small {
+			return "x"
+		}
+		return text
+	})
+	keyed := engine.Map(in, func(s string) engine.KV[int, string] { return engine.Pair(len(s), s) })
+	outs := []int{
+		write(in),
+		write(engine.Repartition(in, 3)) - 1,
+		write(engine.GroupByKey(keyed, func(_ int, vs iter.Seq[string]) iter.Seq[string] { return vs })) - 1,
+	}
 	b := newBench(t, job)
-	if err := b.source(0, 100); err != nil {
+	if err := b.source(0, small+large); err != nil {
 		t.Fatal(err)
 	}
-	rows := int64(0)
-	for _, rec := range b.ports[out].records {
-		rows += rec.NumRows()
-		if rec.NumRows() > 8 {
-			t.Errorf("a batch has %d rows of %d bytes", rec.NumRows(), rowBytes)
+	for _, out := range outs {
+		rows := int64(0)
+		for i, rec := range b.ports[out].records {
+			rows += rec.NumRows()
+			if bytes := batch.SizeOf(rec); bytes > batchBytes+2*rowBytes+64<<10 {
+				t.Errorf("batch %d of node %d has %d bytes in %d rows", i, out, bytes, rec.NumRows())
+			}
 		}
-	}
-	if last := b.ports[out].records[20]; rows != 100 || last.NumRows() != 1 {
-		t.Errorf("%d rows, %d of them in a late batch; want 100 and one", rows, last.NumRows())
+		if rows != small+large {
+			t.Errorf("node %d has %d rows", out, rows)
+		}
 	}
 }
 

@@ -9,11 +9,12 @@ import (
 // Scatter returns the stream that sends records to the partitions of their keys' hashes, uncombined. Split takes a record
 // apart.
 func Scatter[T, K, V any](t *Task, node int, port Port, partitions int, codec *batch.Codec[batch.KV[K, V]], keyer *batch.Keyer[K], split func(T) (K, V)) Stream {
-	s := &scatter[K, V]{task: t, keyer: keyer, out: newEncoder(t, node, port, codec), partitions: partitions}
+	s := &scatter[K, V]{task: t, keyer: keyer, out: newEncoder(t, node, port, codec), partitions: partitions, size: batch.NewSizer[batch.KV[K, V]]()}
 	return Stream{Consume: func(rec T) bool {
 		kv := &s.rows[s.n]
 		kv.Key, kv.Value = split(rec)
-		if s.n++; s.n == vectorRows {
+		s.bytes += s.size.Of(kv)
+		if s.n++; s.n == vectorRows || s.bytes >= vectorBytes {
 			s.flush()
 		}
 		return true
@@ -29,7 +30,9 @@ type scatter[K, V any] struct {
 	out        *encoder[batch.KV[K, V]]
 	partitions int
 
-	n      int // records in rows
+	size   batch.Sizer[batch.KV[K, V]]
+	n      int   // records in rows
+	bytes  int64 // that these hold
 	rows   [vectorRows]batch.KV[K, V]
 	vector batch.Vector
 }
@@ -42,5 +45,6 @@ func (s *scatter[K, V]) flush() {
 		s.out.parts = append(s.out.parts, batch.Partition(w.Hash, s.partitions))
 		s.out.add(rows[i])
 	}
-	s.n = 0
+	dropLarge(rows)
+	s.n, s.bytes = 0, 0
 }
