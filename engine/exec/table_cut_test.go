@@ -56,8 +56,8 @@ func TestCut(t *testing.T) {
 				delete(want, key)
 			}
 			table.drop(r)
-			if table.long[r].keys != nil {
-				t.Fatalf("range %d: %d long keys are kept", r, len(table.long[r].keys))
+			if table.long[r].chunks != nil {
+				t.Fatalf("range %d: %d bytes of long keys are kept", r, table.long[r].bytes)
 			}
 			left := slices.Collect(maps.Keys(want))
 			if len(left) > 0 {
