@@ -128,10 +128,12 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 	if err != nil {
 		return report.Job{}, fault.As(fault.Permanent, err)
 	}
-	// One attempt a core: sources read ahead, and the tables of more attempts would contend for memory and caches. Fewer, if
-	// they had too little memory each.
+	// One attempt a core computes: sources read ahead, and the tables of more attempts would contend for memory and caches.
+	// Fewer, if they had too little memory each. As many again have given back their memory and wait for the disk to have their
+	// output, or wait for memory.
 	pool := attempt.PoolBytes(p.config.MemoryBytes)
-	slots := budget.Seats(pool, p.config.Parallelism, p.config.Parallelism)
+	seats := budget.Seats(pool, p.config.Parallelism, p.config.Parallelism)
+	slots := 2 * seats
 	board := schedule.NewBoard()
 	board.Put(schedule.Worker{ID: "local", Slots: slots})
 	l := &loop{
@@ -139,7 +141,7 @@ func (p *prepared) run(ctx context.Context, watch func(report.Job)) (out report.
 		startedCPU: machine.CPUTime(),
 		attempts: &attempt.Job{
 			Program: p.job.Program(), Stages: p.stages, Outputs: outputs, Shuffle: store, Memory: memory.NewGoAllocator(),
-			Pool: budget.NewPool(pool, slots, slots), TempDir: temp, MaxLineBytes: p.config.MaxLineBytes,
+			Pool: budget.NewPool(pool, seats, seats), TempDir: temp, MaxLineBytes: p.config.MaxLineBytes,
 		},
 		running: map[state.AttemptID]*running{},
 		causes:  map[state.AttemptID]error{},

@@ -237,6 +237,9 @@ func (a *attempt) commit() (plan.Result, error) {
 	result := plan.Result{Counters: a.task.Counters(), Metrics: a.task.Metrics()}
 	m := &result.Metrics
 	m.Add(a.spill.Metrics())
+	if a.blocks == nil {
+		a.task.Share.Close() // what is left waits for the disk: the next attempt computes meanwhile
+	}
 	for _, p := range a.parts {
 		out, err := p.commit(a.coroutine)
 		if err != nil {

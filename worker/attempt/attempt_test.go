@@ -104,7 +104,12 @@ type started struct {
 // scheduler runs until stop, which waits for its end.
 func (b *bench) scheduler() (s *coro.Scheduler, stop func()) {
 	b.t.Helper()
-	s, err := coro.New(coro.Config{Runners: 1})
+	return b.schedulerOf(coro.Config{Runners: 1})
+}
+
+func (b *bench) schedulerOf(config coro.Config) (s *coro.Scheduler, stop func()) {
+	b.t.Helper()
+	s, err := coro.New(config)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -199,3 +199,38 @@ func TestSeats(t *testing.T) {
 }
 
 var errCause = errors.New("somebody asked for the end")
+
+// TestNoSeatWhileTheDiskIsAwaited lets the next attempt have the seat of one whose output is on its way to the disk.
+func TestNoSeatWhileTheDiskIsAwaited(t *testing.T) {
+	job := engine.NewJob("seats")
+	computed := make(chan int64, 2)
+	textio.Write(engine.Map(engine.Range(job, 0, 2), func(i int64) string {
+		computed <- i
+		return ""
+	}), filepath.Join(t.TempDir(), "out"))
+	b := newBench(t, job, 0)
+	b.job.Pool = budget.NewPool(31<<20, 1, 1)
+	s, stop := b.schedulerOf(coro.Config{Runners: 1, IO: 1})
+	defer stop()
+	busy := make(chan struct{}) // what makes outputs durable stands behind this
+	disk := s.Spawn(coro.Spec{Name: "disk"}, func(c *coro.Coroutine) error {
+		_, err := coro.Await(c, coro.Go(c, func() (struct{}, error) { <-busy; return struct{}{}, nil }))
+		return err
+	})
+	var all []*started
+	for i := range int64(2) {
+		all = append(all, b.start(s, fmt.Sprint(i), plan.Task{Index: int(i), Split: &plan.Split{First: i, Count: 1}}))
+	}
+	for want := range int64(2) {
+		if i := <-computed; i != want {
+			t.Errorf("attempt %d computes, want %d", i, want)
+		}
+	}
+	close(busy)
+	<-disk.Done()
+	for _, a := range all {
+		if r, err := b.outcome(a); err != nil || r.Metrics.PeakBytes == 0 {
+			t.Errorf("error %v, a peak of %d bytes", err, r.Metrics.PeakBytes)
+		}
+	}
+}
