@@ -43,19 +43,66 @@ func Summary(w io.Writer, j Job) {
 	}
 }
 
+// stageColumns are the figures of stages that have started. A figure that says nothing is left out.
+var stageColumns = []struct {
+	title string
+	cell  func(s *Stage) string
+}{
+	{"TASKS", tasks},
+	{"ATTEMPTS", func(s *Stage) string {
+		if s.Attempts <= s.Completed+s.Running {
+			return ""
+		}
+		return strconv.Itoa(s.Attempts)
+	}},
+	{"ROWS IN", func(s *Stage) string { return quantity(s.Metrics.RowsIn) }},
+	{"ROWS OUT", func(s *Stage) string { return quantity(s.Metrics.RowsOut) }},
+	{"BYTES IN", func(s *Stage) string { return sizeIfAny(s.Metrics.BytesIn) }},
+	{"BYTES OUT", func(s *Stage) string { return sizeIfAny(s.Metrics.BytesOut) }},
+	{"SHUFFLED", func(s *Stage) string { return sizeIfAny(s.Metrics.ShuffleBytes) }},
+	{"PEAK", func(s *Stage) string { return sizeIfAny(s.Metrics.PeakBytes) }},
+	{"SPILLED", func(s *Stage) string {
+		if s.Metrics.Spills == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%s in %d", size(s.Metrics.SpilledBytes), s.Metrics.Spills)
+	}},
+	{"WAITED", func(s *Stage) string {
+		wait := time.Duration(s.Metrics.SpillWaitNanos)
+		if wait < leastWait {
+			return ""
+		}
+		return duration(wait.Seconds())
+	}},
+	{"TIME", func(s *Stage) string { return duration(s.Seconds) }},
+}
+
+func sizeIfAny(bytes int64) string {
+	if bytes == 0 {
+		return ""
+	}
+	return size(bytes)
+}
+
 // stageTable has the names last: they are of any length.
 func stageTable(stages []Stage) []*column {
-	table := []*column{
-		{title: "STAGE", right: true}, {title: "TASKS", right: true}, {title: "ATTEMPTS", right: true},
-		{title: "ROWS IN", right: true}, {title: "ROWS OUT", right: true}, {title: "BYTES IN", right: true}, {title: "BYTES OUT", right: true},
-		{title: "SHUFFLED", right: true}, {title: "PEAK", right: true}, {title: "SPILLED", right: true}, {title: "WAITED", right: true},
-		{title: "TIME", right: true}, {title: "OPERATORS"},
+	table := []*column{{title: "STAGE", right: true}}
+	for _, c := range stageColumns {
+		table = append(table, &column{title: c.title, right: true})
 	}
+	table = append(table, &column{title: "OPERATORS"})
 	for i := range stages {
 		s := &stages[i]
-		for k, cell := range stageCells(s) {
-			table[k].cells = append(table[k].cells, cell)
+		add := func(column int, cell string) { table[column].cells = append(table[column].cells, cell) }
+		add(0, strconv.Itoa(s.ID))
+		for k, c := range stageColumns {
+			cell := ""
+			if s.started() {
+				cell = c.cell(s)
+			}
+			add(k+1, cell)
 		}
+		add(len(table)-1, clean(s.Name))
 	}
 	names := table[len(table)-1]
 	room := summaryColumns
@@ -68,34 +115,6 @@ func stageTable(stages []Stage) []*column {
 		names.cells[i] = unicodeGlyphs.shorten(name, max(room, minName))
 	}
 	return table
-}
-
-// stageCells returns a stage's line; a stage that never started has no figures.
-func stageCells(s *Stage) []string {
-	cells := make([]string, 13)
-	cells[0], cells[12] = strconv.Itoa(s.ID), clean(s.Name)
-	if !s.started() {
-		return cells
-	}
-	m := &s.Metrics
-	cells[1] = tasks(s)
-	if s.Attempts > s.Completed+s.Running {
-		cells[2] = strconv.Itoa(s.Attempts)
-	}
-	cells[3], cells[4] = quantity(m.RowsIn), quantity(m.RowsOut)
-	for i, n := range []int64{m.BytesIn, m.BytesOut, m.ShuffleBytes, m.PeakBytes} {
-		if n > 0 {
-			cells[5+i] = size(n)
-		}
-	}
-	if m.Spills > 0 {
-		cells[9] = fmt.Sprintf("%s in %d", size(m.SpilledBytes), m.Spills)
-	}
-	if wait := time.Duration(m.SpillWaitNanos); wait >= leastWait {
-		cells[10] = duration(wait.Seconds())
-	}
-	cells[11] = duration(s.Seconds)
-	return cells
 }
 
 // tasks returns how many tasks a stage has, and how many of them are completed where it isn't all.

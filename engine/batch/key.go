@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"bytes"
 	"fmt"
 	"math/bits"
 	"reflect"
@@ -161,12 +160,4 @@ func (v *Vector) setLong(i int, key string) {
 func wordsOf(v uint64) Words {
 	lo, hi := bits.ReverseBytes64(v), uint64(9)<<56
 	return Words{lo, hi, hashWords(lo, hi)}
-}
-
-// Compare returns a number below, at or above zero as a sorts before, with or after b.
-func (k *Keyer[K]) Compare(a, b *K) int {
-	k.buf = k.code.encode(k.buf[:0], unsafe.Pointer(a))
-	n := len(k.buf)
-	k.buf = k.code.encode(k.buf, unsafe.Pointer(b))
-	return bytes.Compare(k.buf[:n], k.buf[n:])
 }
