@@ -108,6 +108,28 @@ func TestSortByBalances(t *testing.T) {
 	}
 }
 
+// TestSortByKeepsTheOrderOfAUnion sees that equal records of two inputs come in the order of these, however many partitions
+// they are spread over.
+func TestSortByKeepsTheOrderOfAUnion(t *testing.T) {
+	const n = 300_000 // of each input, in a few splits
+	for _, partitions := range []int{1, 4} {
+		job := engine.NewJob("ties")
+		both := engine.Union(engine.Range(job, 0, n), engine.Range(job, n, 2*n))
+		got, err := local.CollectWith(t.Context(), engine.SortBy(both, engine.Asc(func(int64) bool { return true })), local.Config{Partitions: partitions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 2*n {
+			t.Fatalf("%d records in %d partitions, want %d", len(got), partitions, 2*n)
+		}
+		for i := range got {
+			if got[i] != int64(i) {
+				t.Fatalf("record %d of %d partitions is %d", i, partitions, got[i])
+			}
+		}
+	}
+}
+
 // TestSample draws about as many as it should, the same ones each time.
 func TestSample(t *testing.T) {
 	const n = 100_000

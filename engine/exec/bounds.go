@@ -11,7 +11,7 @@ import (
 
 // A range exchange puts records into partitions by bounds: all of a partition come before all of the next one. The bounds
 // are quantiles of a sample. So that many equal keys do not end in one partition, what is bounded is not the key alone but
-// the key and the place in the input (Task.Ordinal), which also decides the order of equal keys.
+// the key and the place in the input, in which equal keys stay: where the blocks stand that these records are read from again.
 
 // Sampled is a key that stands for others.
 type Sampled struct {
@@ -30,13 +30,14 @@ const sampleKeys = 512
 
 // WriteSample returns the stream that writes a sample of the keys of its records to the one partition. Each record has the
 // same chance, whatever their number, which is not known before (Li: Reservoir-Sampling Algorithms of Time Complexity
-// O(n(1+log(N/n))), 1994, algorithm L). It is the same in every attempt.
-func WriteSample[T any](t *Task, node int, port Port, codec *batch.Codec[Sampled], key OrderKey[T]) Stream {
+// O(n(1+log(N/n))), 1994, algorithm L). It is the same in every attempt. Bounds are made of it for the exchange of node sorted.
+func WriteSample[T any](t *Task, node, sorted int, port Port, codec *batch.Codec[Sampled], key OrderKey[T]) Stream {
 	r := &reservoir{random: rand.New(rand.NewPCG(uint64(t.Ordinal), uint64(node))), weight: 1}
+	place := t.place(sorted)
 	e := newEncoder(t, node, port, codec)
 	return Stream{Consume: func(rec T) bool {
 		if at, ok := r.choose(); ok {
-			r.keys[at] = placed(key(r.keys[at][:0], &rec), t.Ordinal)
+			r.keys[at] = append(key(r.keys[at][:0], &rec), place...)
 		}
 		return true
 	}, Finish: func() error {
@@ -48,9 +49,10 @@ func WriteSample[T any](t *Task, node int, port Port, codec *batch.Codec[Sampled
 	}}
 }
 
-// placed appends the place in the input to a key.
-func placed(key []byte, ordinal int) []byte {
-	return binary.BigEndian.AppendUint32(key, uint32(ordinal))
+// place returns where the records of this run come among all of an exchange that the task writes, or samples, so that places
+// compare as bytes: a reader of the exchange has the blocks in the order of the stages that write them, then of what is read.
+func (t *Task) place(exchange int) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(t.Writer(exchange))), uint32(t.Ordinal))
 }
 
 // reservoir chooses keys.
@@ -124,9 +126,10 @@ func Bounds(t *Task, node int, src Source, codec *batch.Codec[Sampled], partitio
 func WriteRanges[T any](t *Task, node int, port Port, codec *batch.Codec[T], key OrderKey[T], bounds []Bound) Stream {
 	e := newEncoder(t, node, port, codec)
 	r := newRanges(bounds)
+	place := t.place(node)
 	var scratch []byte
 	return Stream{Consume: func(rec T) bool {
-		scratch = placed(key(scratch[:0], &rec), t.Ordinal)
+		scratch = append(key(scratch[:0], &rec), place...)
 		e.parts = append(e.parts, r.partition(scratch))
 		e.add(rec)
 		return true

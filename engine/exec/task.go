@@ -35,6 +35,9 @@ type Task struct {
 	// Ordinal is the number of what is being read, in the order of the input: the split's, or the partition's, which
 	// changes between runs. It is the same in all stages that read it.
 	Ordinal int
+	// Writer returns the number of the stage that writes an exchange with the records that this stage reads: its own, or if
+	// it reads a sample, that of the one that reads all.
+	Writer func(exchange int) int
 	// Partitions returns the number of partitions of any exchange of the job.
 	Partitions func(exchange int) int
 	// Side opens a side of the stage, all of its partitions one after another. Who asks for it closes it.

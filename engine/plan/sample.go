@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // A thin stage reads a sample of its root: so many pieces of so many bytes of each split of files, spread evenly, and so
 // many whole partitions of an exchange whose partitions are alike. What is not larger than wholeBytes is read whole.
 const (
@@ -48,6 +50,14 @@ func sampled(s *Split) Split {
 		at = addCapped(at, f.Length)
 	}
 	return out
+}
+
+// Writer returns the number of the stage that writes an exchange with the records that s reads: s, or the one that s is a
+// sample of. Both take the same of two ways.
+func Writer(stages []Stage, s *Stage, exchange int) int {
+	return slices.IndexFunc(stages, func(w Stage) bool {
+		return w.Root == s.Root && !w.Thin && slices.Contains(w.Outputs, exchange) && slices.Equal(w.If, s.If)
+	})
 }
 
 // evenly tells whether records come to the partitions of what a stage reads by chance, so that some stand for all.

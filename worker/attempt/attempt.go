@@ -54,6 +54,7 @@ func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(p
 		Context: ctx, Coroutine: c, Log: spec.Log, MaxLineBytes: j.MaxLineBytes,
 		Index: spec.Task.Index, Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
 	}}
+	a.task.Writer = func(exchange int) int { return plan.Writer(j.Stages, a.stage, exchange) }
 	a.task.Side, a.task.Again = a.side, plan.Again(j.Stages, a.stage)
 	result, err := plan.Result{}, error(nil)
 	ended := false
