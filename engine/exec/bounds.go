@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"unsafe"
 
 	"fletch/engine/batch"
 )
@@ -15,7 +16,7 @@ import (
 
 // Sampled is a key that stands for others.
 type Sampled struct {
-	Key    []byte  // followed by its place
+	Key    []byte  // at most sampledBytes of it, followed by its place
 	Weight float64 // how many records it stands for
 }
 
@@ -28,16 +29,27 @@ type Bound struct {
 // as many bounds as these have partitions differ by a tenth or so.
 const sampleKeys = 512
 
+// sampledBytes is how much of a key a sample has, and so a bound: as bounds need not be keys, any bytes do, only that
+// partitions differ more where many keys have as much in common.
+const sampledBytes = 256
+
+// reservoirBytes is what the keys of a sample take, with their places.
+const reservoirBytes = sampleKeys * (sampledBytes + 8 + int64(unsafe.Sizeof([]byte{})))
+
 // WriteSample returns the stream that writes a sample of the keys of its records to the one partition. Each record has the
 // same chance, whatever their number, which is not known before (Li: Reservoir-Sampling Algorithms of Time Complexity
 // O(n(1+log(N/n))), 1994, algorithm L). It is the same in every attempt. Bounds are made of it for the exchange of node sorted.
 func WriteSample[T any](t *Task, node, sorted int, port Port, codec *batch.Codec[Sampled], key OrderKey[T]) Stream {
 	r := &reservoir{random: rand.New(rand.NewPCG(uint64(t.Ordinal), uint64(node))), weight: 1}
+	t.Share.Must(reservoirBytes)
+	t.atEnd = append(t.atEnd, func() { t.Share.Give(reservoirBytes) })
 	place := t.place(sorted)
 	e := newEncoder(t, node, port, codec)
+	var scratch []byte
 	return Stream{Consume: func(rec T) bool {
 		if at, ok := r.choose(); ok {
-			r.keys[at] = append(key(r.keys[at][:0], &rec), place...)
+			scratch = key(scratch[:0], &rec)
+			r.keys[at] = append(append(r.keys[at][:0], scratch[:min(len(scratch), sampledBytes)]...), place...)
 		}
 		return true
 	}, Finish: func() error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,3 +200,25 @@ func TestSeats(t *testing.T) {
 }
 
 var errCause = errors.New("somebody asked for the end")
+
+// TestSampleOfLongKeys sees that a sample keeps little of long keys, and counts what it keeps.
+func TestSampleOfLongKeys(t *testing.T) {
+	const n, most = 600, 512 * 400 // of 512 keys
+	job := engine.NewJob("long")
+	var b *bench
+	counted := int64(0)
+	lines := engine.Map(engine.Range(job, 0, n), func(i int64) string { return strings.Repeat(string(rune('a'+i%20)), 16<<10) })
+	textio.Write(engine.SortBy(lines, engine.Asc(func(s string) string {
+		counted = b.job.Pool.Used()
+		return s
+	})), filepath.Join(t.TempDir(), "out"))
+	b = newBench(t, job, 4)
+	sample := slices.IndexFunc(b.job.Stages, func(s plan.Stage) bool { return s.Thin })
+	r, err := b.run("sample", plan.Task{Stage: sample, Split: &plan.Split{Count: n}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := r.Metrics.ShuffleBytes; kept > most || counted < kept {
+		t.Errorf("the sample has %d bytes, at most %d are wanted; %d were counted while it was taken", kept, most, counted)
+	}
+}
