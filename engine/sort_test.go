@@ -84,28 +84,42 @@ func TestSortByBalances(t *testing.T) {
 		"falling":    func(i int64) int64 { return -i },
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "out")
 			job := engine.NewJob("balance")
 			keys := engine.Map(engine.Range(job, 0, n), key)
-			sorted := engine.SortBy(keys, engine.Asc(func(k int64) int64 { return k }))
-			textio.Write(engine.Map(sorted, func(k int64) string { return fmt.Sprint(k) }), dir)
-			if _, err := local.Run(t.Context(), job, local.Config{Partitions: partitions}); err != nil {
-				t.Fatal(err)
-			}
-			parts, err := filepath.Glob(dir + "/part-*")
-			if err != nil || len(parts) != partitions {
-				t.Fatalf("parts %v, %v", parts, err)
-			}
-			for _, part := range parts {
-				text, err := os.ReadFile(part)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if rows := strings.Count(string(text), "\n"); rows > 2*n/partitions {
-					t.Errorf("%s has %d of %d rows", filepath.Base(part), rows, n)
-				}
-			}
+			checkBalance(t, job, engine.SortBy(keys, engine.Asc(func(k int64) int64 { return k })), n, partitions)
 		})
+	}
+}
+
+// TestSortByWeighsSamples sees that inputs count by what they have, and not by how much of them a sample reads: of the one all,
+// of the other eight partitions.
+func TestSortByWeighsSamples(t *testing.T) {
+	const many, few = 200_000, 20_000
+	job := engine.NewJob("weights")
+	both := engine.Union(engine.Repartition(engine.Range(job, 0, many), 512), engine.Range(job, many, many+few))
+	checkBalance(t, job, engine.SortBy(both, engine.Asc(func(n int64) int64 { return n })), many+few, 8)
+}
+
+// checkBalance runs a job that writes n rows and sees that no part has more than twice its share.
+func checkBalance(t *testing.T, job *engine.Job, out engine.Dataset[int64], n, partitions int) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "out")
+	textio.Write(engine.Map(out, func(k int64) string { return fmt.Sprint(k) }), dir)
+	if _, err := local.Run(t.Context(), job, local.Config{Partitions: partitions}); err != nil {
+		t.Fatal(err)
+	}
+	parts, err := filepath.Glob(dir + "/part-*")
+	if err != nil || len(parts) != partitions {
+		t.Fatalf("parts %v, %v", parts, err)
+	}
+	for _, part := range parts {
+		text, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows := strings.Count(string(text), "\n"); rows > 2*n/partitions {
+			t.Errorf("%s has %d of %d rows", filepath.Base(part), rows, n)
+		}
 	}
 }
 

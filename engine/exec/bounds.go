@@ -55,7 +55,7 @@ func WriteSample[T any](t *Task, node, sorted int, port Port, codec *batch.Codec
 	}, Finish: func() error {
 		for _, key := range r.keys {
 			e.parts = append(e.parts, 0)
-			e.add(Sampled{Key: key, Weight: float64(r.seen) / float64(len(r.keys))})
+			e.add(Sampled{Key: key, Weight: t.Weight * float64(r.seen) / float64(len(r.keys))})
 		}
 		return e.finish()
 	}}

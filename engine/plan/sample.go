@@ -52,6 +52,19 @@ func sampled(s *Split) Split {
 	return out
 }
 
+// sampleTasks makes a task of the sample of each split.
+func sampleTasks(s *Stage, splits []Split) []Task {
+	sampled := Sampled(splits)
+	tasks := make([]Task, len(splits))
+	for i := range tasks {
+		tasks[i] = Task{Stage: s.ID, Index: i, Split: &sampled[i]}
+		if read := sampled[i].Bytes; read < splits[i].Bytes {
+			tasks[i].Weight = float64(splits[i].Bytes) / float64(read)
+		}
+	}
+	return tasks
+}
+
 // Writer returns the number of the stage that writes an exchange with the records that s reads: s, or the one that s is a
 // sample of. Both take the same of two ways.
 func Writer(stages []Stage, s *Stage, exchange int) int {
@@ -75,7 +88,7 @@ func spacedTasks(s *Stage) []Task {
 	tasks := make([]Task, samples)
 	for i := range tasks {
 		p := i * s.Partitions / samples
-		tasks[i] = Task{Stage: s.ID, Index: i, Lo: p, Hi: p + 1}
+		tasks[i] = Task{Stage: s.ID, Index: i, Lo: p, Hi: p + 1, Weight: float64(s.Partitions) / samples}
 	}
 	return tasks
 }

@@ -9,6 +9,23 @@ import (
 	"pgregory.net/rapid"
 )
 
+// TestSampleTasksWeigh sees that what is not read counts as well.
+func TestSampleTasksWeigh(t *testing.T) {
+	file := func(bytes int64) Split {
+		return Split{Files: []FileRange{{Path: "a", Length: bytes, Size: bytes}}, Bytes: bytes}
+	}
+	for i, task := range sampleTasks(&Stage{Thin: true}, []Split{file(wholeBytes), file(8 * wholeBytes), {Count: 3}, {}}) {
+		if want := []float64{0, 16, 0, 0}[i]; task.Index != i || task.Weight != want {
+			t.Errorf("task %d weighs %v, want %v", task.Index, task.Weight, want)
+		}
+	}
+	for _, task := range spacedTasks(&Stage{Thin: true, Partitions: 100}) {
+		if task.Weight != 12.5 || task.Hi != task.Lo+1 {
+			t.Errorf("a task of the partitions [%d, %d) of 100 weighs %v", task.Lo, task.Hi, task.Weight)
+		}
+	}
+}
+
 func TestSampledIsAPartOfTheSplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s Split
