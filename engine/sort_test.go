@@ -86,7 +86,7 @@ func TestSortByBalances(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			job := engine.NewJob("balance")
 			keys := engine.Map(engine.Range(job, 0, n), key)
-			checkBalance(t, job, engine.SortBy(keys, engine.Asc(func(k int64) int64 { return k })), n, partitions)
+			checkBalance(t, job, engine.SortBy(keys, engine.Asc(func(k int64) int64 { return k })), n, partitions, partitions)
 		})
 	}
 }
@@ -97,27 +97,36 @@ func TestSortByWeighsSamples(t *testing.T) {
 	const many, few = 200_000, 20_000
 	job := engine.NewJob("weights")
 	both := engine.Union(engine.Repartition(engine.Range(job, 0, many), 512), engine.Range(job, many, many+few))
-	checkBalance(t, job, engine.SortBy(both, engine.Asc(func(n int64) int64 { return n })), many+few, 8)
+	checkBalance(t, job, engine.SortBy(both, engine.Asc(func(n int64) int64 { return n })), many+few, 8, 8)
 }
 
-// checkBalance runs a job that writes n rows and sees that no part has more than twice its share.
-func checkBalance(t *testing.T, job *engine.Job, out engine.Dataset[int64], n, partitions int) {
+// TestRepartitionBalances deals out what comes in many small partitions, which few tasks read.
+func TestRepartitionBalances(t *testing.T) {
+	const n = 1000
+	job := engine.NewJob("deal")
+	counts := engine.Map(engine.Count(engine.Range(job, 0, n)), func(kv engine.KV[int64, int64]) int64 { return kv.Key })
+	checkBalance(t, job, engine.Repartition(counts, 4), n, n, 4)
+}
+
+// checkBalance runs a job with so many partitions that writes n rows, and sees that none of its parts has more than twice its
+// share.
+func checkBalance(t *testing.T, job *engine.Job, out engine.Dataset[int64], n, partitions, parts int) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
 	textio.Write(engine.Map(out, func(k int64) string { return fmt.Sprint(k) }), dir)
 	if _, err := local.Run(t.Context(), job, local.Config{Partitions: partitions}); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := filepath.Glob(dir + "/part-*")
-	if err != nil || len(parts) != partitions {
-		t.Fatalf("parts %v, %v", parts, err)
+	files, err := filepath.Glob(dir + "/part-*")
+	if err != nil || len(files) != parts {
+		t.Fatalf("parts %v, %v", files, err)
 	}
-	for _, part := range parts {
+	for _, part := range files {
 		text, err := os.ReadFile(part)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rows := strings.Count(string(text), "\n"); rows > 2*n/partitions {
+		if rows := strings.Count(string(text), "\n"); rows > 2*n/parts {
 			t.Errorf("%s has %d of %d rows", filepath.Base(part), rows, n)
 		}
 	}

@@ -30,8 +30,6 @@ type Task struct {
 	Log *slog.Logger
 	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
-	// Index is the task's number within its stage.
-	Index int
 	// Ordinal is the number of what is being read, in the order of the input: the split's, or the partition's, which
 	// changes between runs. It is the same in all stages that read it.
 	Ordinal int
