@@ -136,8 +136,8 @@ func (w *Writer) holdRow(bytes int64) error {
 	if bytes > frame.MaxBytes {
 		return fault.As(fault.User, fmt.Errorf("a record of %d bytes is larger than the %d that fit into a frame", bytes, frame.MaxBytes))
 	}
-	if sure := w.share.Sure(); 2*bytes > sure {
-		return fault.As(fault.User, fmt.Errorf("a record of %d bytes: %w", bytes, &budget.TooLargeError{Bytes: 2 * bytes, Share: sure}))
+	if most := w.share.Most(); 2*bytes > most {
+		return fault.As(fault.User, fmt.Errorf("a record of %d bytes: %w", bytes, &budget.TooLargeError{Bytes: 2 * bytes, Share: most}))
 	}
 	w.share.Must(2 * bytes)
 	return nil

@@ -201,13 +201,14 @@ func TestRowLargerThanAFrame(t *testing.T) {
 }
 
 // TestShareOfTheMemory has the buffers follow what the share is sure of, and count on it until the end. A row that is larger
-// than they are counts as well, and one that needs more than the share is the user's to mend.
+// than they are counts as well, and one that needs more than the share has been sure of is the user's to mend.
 func TestShareOfTheMemory(t *testing.T) {
 	sched := startScheduler(t)
 	s := newStore(t, Config{MemoryBytes: math.MaxInt64})
 	err := sched.run(func(c *coro.Coroutine) error {
 		for sure, want := range map[int64]int64{1 << 20: 256 << 10, 16 << 20: 2 << 20, 1 << 30: 8 << 20} {
-			share, err := budget.NewPool(sure, 1, 1).Join(c)
+			pool := budget.NewPool(sure, 1, 1)
+			share, err := pool.Join(c)
 			if err != nil {
 				return err
 			}
@@ -229,6 +230,7 @@ func TestShareOfTheMemory(t *testing.T) {
 			if reserved != want+arenaBytes {
 				t.Errorf("%d bytes are reserved", reserved)
 			}
+			pool.SetLimit(sure / 8)
 			rec, parts := record([]row{{key: strings.Repeat("x", 3<<20)}, {key: "short"}})
 			err = port.Write(rec, parts)
 			if _, ok := errors.AsType[*budget.TooLargeError](err); ok != (sure == 1<<20) || ok && fault.ClassOf(err) != fault.User {

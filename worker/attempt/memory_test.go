@@ -222,3 +222,27 @@ func TestSampleOfLongKeys(t *testing.T) {
 		t.Errorf("the sample has %d bytes, at most %d are wanted; %d were counted while it was taken", kept, most, counted)
 	}
 }
+
+// TestSideFitsAfterTheLimitFell keeps a side that fits into what the attempt was sure of when it began, although the process has
+// less by the time that the side is read.
+func TestSideFitsAfterTheLimitFell(t *testing.T) {
+	const n = 60_000
+	job := engine.NewJob("lowered")
+	small := engine.Map(engine.Range(job, 0, n), func(i int64) string { return fmt.Sprintf("%0100d", i) })
+	var b *bench
+	large := engine.Map(engine.Range(job, 0, 10), func(i int64) int64 {
+		b.job.Pool.SetLimit(4 << 20)
+		return i
+	})
+	textio.Write(engine.Broadcast(large, small, func(i int64, all []string) iter.Seq[string] {
+		return func(yield func(string) bool) { yield(fmt.Sprint(i, len(all))) }
+	}), filepath.Join(t.TempDir(), "out"))
+	b = newBench(t, job, 1)
+	b.job.Pool = budget.NewPool(24<<20, 1, 1)
+	if _, err := b.run("small", plan.Task{Stage: 0, Split: &plan.Split{Count: n}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.run("large", plan.Task{Stage: 1, Split: &plan.Split{Count: 10}}, "small"); err != nil {
+		t.Fatal(err)
+	}
+}
