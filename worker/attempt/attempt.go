@@ -134,7 +134,7 @@ func (a *attempt) openBlocks() error {
 		}
 		port, err := a.blocks.Port(node, a.job.Program[node].Moved, a.stage.OutputPartitions[i])
 		if err != nil {
-			return err
+			return fmt.Errorf("%v: %w", a.job.Program[node], err)
 		}
 		a.ports[node] = port
 	}

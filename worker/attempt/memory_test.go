@@ -246,3 +246,16 @@ func TestSideFitsAfterTheLimitFell(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestTooManyPartitions names the operator whose partitions do not fit into memory.
+func TestTooManyPartitions(t *testing.T) {
+	job := engine.NewJob("many")
+	dealt := engine.Repartition(engine.Range(job, 0, 10), 60_000)
+	textio.Write(engine.Map(dealt, func(i int64) string { return fmt.Sprint(i) }), filepath.Join(t.TempDir(), "out"))
+	b := newBench(t, job, 0)
+	_, err := b.run("write", plan.Task{Split: &plan.Split{Count: 10}})
+	if fault.ClassOf(err) != fault.User || !strings.Contains(err.Error(), "Repartition") || !strings.Contains(err.Error(), "60000 partitions") {
+		t.Errorf("error is %v of class %v", err, fault.ClassOf(err))
+	}
+	b.empty()
+}
