@@ -246,6 +246,8 @@ func TestBadMessages(t *testing.T) {
 		{stage(&Stage{Outputs: []int32{1}, OutputPartitions: []int32{maxPartitions + 1}}), "partitions is 65537"},
 		{task(&Task{Index: maxTasks}), "index is 1000000"},
 		{task(&Task{Lo: 2, Hi: 1}), "[2, 1)"},
+		{task(&Task{Weight: -1}), "weight is -1"},
+		{task(&Task{Weight: math.NaN()}), "weight is NaN"},
 		{task(&Task{Hi: maxPartitions + 1}), "is 65537"},
 		{task(&Task{Split: &Split{Count: -1}}), "items is -1"},
 		{split(&Split{First: math.MaxInt64, Count: 1}), "too many"},

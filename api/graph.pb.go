@@ -774,6 +774,7 @@ type Task struct {
 	Split         *Split                 `protobuf:"bytes,3,opt,name=split,proto3" json:"split,omitempty"`
 	Lo            int32                  `protobuf:"varint,4,opt,name=lo,proto3" json:"lo,omitempty"`
 	Hi            int32                  `protobuf:"varint,5,opt,name=hi,proto3" json:"hi,omitempty"`
+	Weight        float64                `protobuf:"fixed64,6,opt,name=weight,proto3" json:"weight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -839,6 +840,13 @@ func (x *Task) GetLo() int32 {
 func (x *Task) GetHi() int32 {
 	if x != nil {
 		return x.Hi
+	}
+	return 0
+}
+
+func (x *Task) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
 	}
 	return 0
 }
@@ -1235,13 +1243,14 @@ const file_graph_proto_rawDesc = "" +
 	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x1d\n" +
 	"\n" +
-	"mean_bytes\x18\x03 \x01(\x03R\tmeanBytes\"z\n" +
+	"mean_bytes\x18\x03 \x01(\x03R\tmeanBytes\"\x92\x01\n" +
 	"\x04Task\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\x05R\x05stage\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x05R\x05index\x12&\n" +
 	"\x05split\x18\x03 \x01(\v2\x10.fletch.v1.SplitR\x05split\x12\x0e\n" +
 	"\x02lo\x18\x04 \x01(\x05R\x02lo\x12\x0e\n" +
-	"\x02hi\x18\x05 \x01(\x05R\x02hi\"\xc5\x02\n" +
+	"\x02hi\x18\x05 \x01(\x05R\x02hi\x12\x16\n" +
+	"\x06weight\x18\x06 \x01(\x01R\x06weight\"\xc5\x02\n" +
 	"\aMetrics\x12\x17\n" +
 	"\arows_in\x18\x01 \x01(\x03R\x06rowsIn\x12\x19\n" +
 	"\bbytes_in\x18\x02 \x01(\x03R\abytesIn\x12\x19\n" +

@@ -102,7 +102,7 @@ func (m *Skew) Plan() (*plan.Skew, error) {
 
 // TaskOf returns the message of a task.
 func TaskOf(t *plan.Task) *Task {
-	m := &Task{Stage: narrow(t.Stage), Index: narrow(t.Index), Lo: narrow(t.Lo), Hi: narrow(t.Hi)}
+	m := &Task{Stage: narrow(t.Stage), Index: narrow(t.Index), Lo: narrow(t.Lo), Hi: narrow(t.Hi), Weight: t.Weight}
 	if t.Split != nil {
 		m.Split = SplitOf(t.Split)
 	}
@@ -116,10 +116,14 @@ func (m *Task) Plan() (*plan.Task, error) {
 		return nil, c.err
 	}
 	t := &plan.Task{
-		Stage: c.index("its stage", m.GetStage(), maxNodes),
-		Index: c.index("its index", m.GetIndex(), maxTasks),
-		Lo:    c.index("its first partition", m.GetLo(), maxPartitions+1),
-		Hi:    c.index("its last partition", m.GetHi(), maxPartitions+1),
+		Stage:  c.index("its stage", m.GetStage(), maxNodes),
+		Index:  c.index("its index", m.GetIndex(), maxTasks),
+		Lo:     c.index("its first partition", m.GetLo(), maxPartitions+1),
+		Hi:     c.index("its last partition", m.GetHi(), maxPartitions+1),
+		Weight: m.GetWeight(),
+	}
+	if !(t.Weight >= 0) || math.IsInf(t.Weight, 1) {
+		c.fail("its weight is %v", t.Weight)
 	}
 	if t.Lo > t.Hi {
 		c.fail("its partitions [%d, %d) end before they begin", t.Lo, t.Hi)

@@ -21,7 +21,7 @@ func SortBy[T any](in Dataset[T], orders ...Order[T]) Dataset[T] {
 	op := j.ops[samples.node]
 	op.Moved = schemaOf(samples.codec)
 	op.Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream {
-		return exec.WriteSample(t, samples.node, port, samples.codec, orderKey(t, samples.node, orders))
+		return exec.WriteSample(t, samples.node, sorted.node, port, samples.codec, orderKey(t, samples.node, orders))
 	}
 	op.Pull = func(t *exec.Task, src exec.Source, to any) error {
 		return exec.Bounds(t, samples.node, src, samples.codec, t.Partitions(sorted.node), to.(func(exec.Bound) bool))

@@ -24,14 +24,15 @@ type sold struct {
 	Seq     int
 }
 
-func drawSales(r *rand.Rand, n int) []sold {
+// drawSales draws n of them, whose countries are up to twice as long as letters.
+func drawSales(r *rand.Rand, n, letters int) []sold {
 	out := make([]sold, n)
 	for i := range out {
 		amount := float64(r.IntN(5)) - 2
 		if r.IntN(10) == 0 {
 			amount = math.NaN()
 		}
-		out[i] = sold{strings.Repeat("x", r.IntN(3)), amount, i}
+		out[i] = sold{strings.Repeat("x", r.IntN(3)*letters), amount, i}
 	}
 	return out
 }
@@ -52,7 +53,7 @@ func compareNaNLast(a, b float64) int {
 // TestSortByIsAStableSort compares with the standard library: two columns, one of them falling, with ties and NaN.
 func TestSortByIsAStableSort(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		in := drawSales(rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0)), rapid.SampledFrom([]int{0, 1, 7, 3000}).Draw(rt, "n"))
+		in := drawSales(rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0)), rapid.SampledFrom([]int{0, 1, 7, 3000}).Draw(rt, "n"), rapid.SampledFrom([]int{1, 400}).Draw(rt, "letters"))
 		want := slices.Clone(in)
 		slices.SortStableFunc(want, func(a, b sold) int {
 			return cmp.Or(-compareNaNLast(a.Amount, b.Amount), cmp.Compare(a.Country, b.Country))
@@ -83,28 +84,73 @@ func TestSortByBalances(t *testing.T) {
 		"falling":    func(i int64) int64 { return -i },
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "out")
 			job := engine.NewJob("balance")
 			keys := engine.Map(engine.Range(job, 0, n), key)
-			sorted := engine.SortBy(keys, engine.Asc(func(k int64) int64 { return k }))
-			textio.Write(engine.Map(sorted, func(k int64) string { return fmt.Sprint(k) }), dir)
-			if _, err := local.Run(t.Context(), job, local.Config{Partitions: partitions}); err != nil {
-				t.Fatal(err)
-			}
-			parts, err := filepath.Glob(dir + "/part-*")
-			if err != nil || len(parts) != partitions {
-				t.Fatalf("parts %v, %v", parts, err)
-			}
-			for _, part := range parts {
-				text, err := os.ReadFile(part)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if rows := strings.Count(string(text), "\n"); rows > 2*n/partitions {
-					t.Errorf("%s has %d of %d rows", filepath.Base(part), rows, n)
-				}
-			}
+			checkBalance(t, job, engine.SortBy(keys, engine.Asc(func(k int64) int64 { return k })), n, partitions, partitions)
 		})
+	}
+}
+
+// TestSortByWeighsSamples sees that inputs count by what they have, and not by how much of them a sample reads: of the one all,
+// of the other eight partitions.
+func TestSortByWeighsSamples(t *testing.T) {
+	const many, few = 200_000, 20_000
+	job := engine.NewJob("weights")
+	both := engine.Union(engine.Repartition(engine.Range(job, 0, many), 512), engine.Range(job, many, many+few))
+	checkBalance(t, job, engine.SortBy(both, engine.Asc(func(n int64) int64 { return n })), many+few, 8, 8)
+}
+
+// TestRepartitionBalances deals out what comes in many small partitions, which few tasks read.
+func TestRepartitionBalances(t *testing.T) {
+	const n = 1000
+	job := engine.NewJob("deal")
+	counts := engine.Map(engine.Count(engine.Range(job, 0, n)), func(kv engine.KV[int64, int64]) int64 { return kv.Key })
+	checkBalance(t, job, engine.Repartition(counts, 4), n, n, 4)
+}
+
+// checkBalance runs a job with so many partitions that writes n rows, and sees that none of its parts has more than twice its
+// share.
+func checkBalance(t *testing.T, job *engine.Job, out engine.Dataset[int64], n, partitions, parts int) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "out")
+	textio.Write(engine.Map(out, func(k int64) string { return fmt.Sprint(k) }), dir)
+	if _, err := local.Run(t.Context(), job, local.Config{Partitions: partitions}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(dir + "/part-*")
+	if err != nil || len(files) != parts {
+		t.Fatalf("parts %v, %v", files, err)
+	}
+	for _, part := range files {
+		text, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows := strings.Count(string(text), "\n"); rows > 2*n/parts {
+			t.Errorf("%s has %d of %d rows", filepath.Base(part), rows, n)
+		}
+	}
+}
+
+// TestSortByKeepsTheOrderOfAUnion sees that equal records of two inputs come in the order of these, however many partitions
+// they are spread over.
+func TestSortByKeepsTheOrderOfAUnion(t *testing.T) {
+	const n = 300_000 // of each input, in a few splits
+	for _, partitions := range []int{1, 4} {
+		job := engine.NewJob("ties")
+		both := engine.Union(engine.Range(job, 0, n), engine.Range(job, n, 2*n))
+		got, err := local.CollectWith(t.Context(), engine.SortBy(both, engine.Asc(func(int64) bool { return true })), local.Config{Partitions: partitions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 2*n {
+			t.Fatalf("%d records in %d partitions, want %d", len(got), partitions, 2*n)
+		}
+		for i := range got {
+			if got[i] != int64(i) {
+				t.Fatalf("record %d of %d partitions is %d", i, partitions, got[i])
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package shuffle
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -36,6 +37,16 @@ type block struct {
 	extents   []extent.Extent // spilled
 	bytes     int64           // of frames and extents, without end marks
 }
+
+// What lists take beside what stands in them, with the room that they have to grow.
+const (
+	// blockBytes is of a block, with its place in the selection and in the index.
+	blockBytes = int64(unsafe.Sizeof(block{})) + 4 + int64(unsafe.Sizeof([]extent.Extent{}))
+	// frameListBytes is of a frame in memory.
+	frameListBytes = 2 * int64(unsafe.Sizeof([]byte{}))
+	// extentListBytes is of a frame in the file, or of an end mark: with its extent, which may be that of one frame.
+	extentListBytes = int64(unsafe.Sizeof(extent.Extent{}))
+)
 
 // Write scatters the rows of rec, where parts[i] is the partition of row i. It keeps neither.
 func (p *Port) Write(rec arrow.Record, parts []uint32) error {

@@ -39,12 +39,14 @@ type Writer struct {
 	// bufferBytes bounds buffered. It is taken from the share as long as there are builders, whatever they have: a table that
 	// is written out needs them when it has taken all else.
 	bufferBytes int64
-	reserved    int64  // of the share
-	buffered    int64  // the capacity of the builders of all ports
-	held        int64  // taken from the Store's budget, for the frames in memory
-	arena       []byte // where frames are encoded, and those stay until the next spill that the budget refused
-	spilled     bool
-	metrics     plan.Metrics
+	// listBytes is what the blocks of all ports take beside rows and frames, with their builders. It is taken from the share too.
+	listBytes int64
+	reserved  int64  // of the share
+	buffered  int64  // the capacity of the builders of all ports
+	held      int64  // taken from the Store's budget, for the frames in memory
+	arena     []byte // where frames are encoded, and those stay until the next spill that the budget refused
+	spilled   bool
+	metrics   plan.Metrics
 }
 
 // Port returns the Writer's way into an exchange, once for each.
@@ -71,12 +73,31 @@ func (w *Writer) Port(exchange int, schema *arrow.Schema, partitions int) (*Port
 		frameBytes: w.store.config.frameBytes(partitions, w.bufferBytes),
 		source:     gather.NewSource(schema),
 		encoder:    frame.NewEncoder(schema),
-		blocks:     make([]block, partitions),
 	}
+	if err := w.hold(int64(partitions) * (blockBytes + first.Size())); err != nil {
+		return nil, fmt.Errorf("%d partitions of records with %d columns: %w", partitions, schema.NumFields(), err)
+	}
+	p.blocks = make([]block, partitions)
 	p.blocks[0].builder = first
 	w.ports = append(w.ports, p)
-	w.reserve(w.bufferBytes + arenaBytes)
 	return p, nil
+}
+
+// hold takes n bytes for the blocks of a port, and what is for all ports. They may take half of what the share is sure of: the
+// other half is left to what else the attempt does.
+func (w *Writer) hold(n int64) error {
+	if total, most := w.listBytes+n, w.share.Most()/2; total > most {
+		return fault.As(fault.User, fmt.Errorf("they take %d KiB of memory, and %d KiB of a task's share are for that: "+
+			"ask for fewer partitions (--partitions, Repartition), or give more memory (--memory)", total>>10, most>>10))
+	}
+	w.list(n)
+	return nil
+}
+
+// list counts n bytes as taken by blocks.
+func (w *Writer) list(n int64) {
+	w.listBytes += n
+	w.reserve(w.bufferBytes + arenaBytes + w.listBytes)
 }
 
 // Metrics returns what has been written so far: rows and bytes of frames; the bytes of files among them, how often they
@@ -136,8 +157,8 @@ func (w *Writer) holdRow(bytes int64) error {
 	if bytes > frame.MaxBytes {
 		return fault.As(fault.User, fmt.Errorf("a record of %d bytes is larger than the %d that fit into a frame", bytes, frame.MaxBytes))
 	}
-	if sure := w.share.Sure(); 2*bytes > sure {
-		return fault.As(fault.User, fmt.Errorf("a record of %d bytes: %w", bytes, &budget.TooLargeError{Bytes: 2 * bytes, Share: sure}))
+	if most := w.share.Most(); 2*bytes > most {
+		return fault.As(fault.User, fmt.Errorf("a record of %d bytes: %w", bytes, &budget.TooLargeError{Bytes: 2 * bytes, Share: most}))
 	}
 	w.share.Must(2 * bytes)
 	return nil
@@ -179,8 +200,8 @@ func (w *Writer) encode(p *Port, b *block) error {
 	b.builder.Reset()
 	w.metrics.BytesOut += n
 	w.metrics.ShuffleBytes += n
-	if w.store.budget.take(n) {
-		w.held += n
+	if kept := n + frameListBytes; w.store.budget.take(kept) {
+		w.held += kept
 		w.arena = w.arena[:start]
 		b.frames = append(b.frames, bytes.Clone(encoded))
 		return nil
@@ -198,6 +219,7 @@ func (w *Writer) spill() error {
 	if len(chunks) == 0 {
 		return nil
 	}
+	w.list(int64(len(chunks)) * extentListBytes)
 	w.spilled = true
 	start := time.Now()
 	if err := w.do(func() error { return w.file.append(chunks) }); err != nil {

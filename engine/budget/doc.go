@@ -14,6 +14,10 @@
 // part, and these make up no more than the limit. So somebody who holds more is at work; what he holds can only shrink, as
 // he is refused, and ends with his attempt.
 //
+// The limit falls when others begin to use the machine. What an attempt can't do without must not fail by that: who awaits
+// more than the sure part that is left, and no more than such a part has been (Share.Most), is granted it at once, beyond the
+// limit. It does not wait, so the argument holds.
+//
 // What is there already, or is small, is taken with Must: it may pass the limit, and is made up for by the refusals that
 // follow. It does not change who waits for whom.
 package budget

@@ -22,6 +22,7 @@ type Pool struct {
 	mu           struct {
 		sync.Mutex
 		limit   int64
+		most    int64     // that a share has been sure of so far
 		used    int64     // of all shares; it may pass the limit by what was taken with Must
 		shares  int64     // joined
 		joining []*waiter // for a seat, the oldest first
@@ -93,7 +94,8 @@ func (p *Pool) unlock() {
 	}
 }
 
-// settleLocked grants seats and bytes, the oldest request first, and takes out who asks for more than there can be.
+// settleLocked grants seats and bytes, the oldest request first, and takes out who asks for more than there can be. Who would
+// only have waited before the limit fell does not wait for what may never come: it is granted that at once.
 func (p *Pool) settleLocked() (settled []*waiter) {
 	for len(p.mu.joining) > 0 && p.mu.shares < p.seatsLocked() {
 		w := p.mu.joining[0]
@@ -102,17 +104,20 @@ func (p *Pool) settleLocked() (settled []*waiter) {
 		w.granted = true
 		settled = append(settled, w)
 	}
-	if len(p.mu.waiting) == 0 {
-		return settled
-	}
 	sure := p.sureLocked()
+	p.mu.most = max(p.mu.most, sure)
 	p.mu.waiting = slices.DeleteFunc(p.mu.waiting, func(w *waiter) bool {
 		s := w.share
 		if w.granted = s.takeLocked(w.bytes); !w.granted {
-			if w.bytes <= sure-s.used {
+			switch {
+			case w.bytes <= sure-s.used:
 				return false
+			case w.bytes <= p.mu.most-s.used:
+				s.addLocked(w.bytes)
+				w.granted = true
+			default:
+				w.err = &TooLargeError{Bytes: s.used + w.bytes, Share: p.mu.most}
 			}
-			w.err = &TooLargeError{Bytes: s.used + w.bytes, Share: sure}
 		}
 		settled = append(settled, w)
 		return true

@@ -92,8 +92,8 @@ func size(n int64) string {
 // errClosed means that an attempt asks for memory after its end.
 var errClosed = errors.New("the share of the memory has been given back")
 
-// Await takes n bytes and parks c until they are there. It returns a *TooLargeError if the share would pass what it is sure
-// of and the bytes are not free at once, or c's cause if that is cancelled. Before that, the owner gives back what it can do
+// Await takes n bytes and parks c until they are there. It returns a *TooLargeError if the share would pass Most and the bytes are
+// not free at once, or c's cause if that is cancelled. Before that, the owner gives back what it can do
 // without.
 func (s *Share) Await(c *coro.Coroutine, n int64) error {
 	assert(n)
@@ -117,6 +117,14 @@ func (s *Share) Sure() int64 {
 	s.pool.mu.Lock()
 	defer s.pool.mu.Unlock()
 	return s.pool.sureLocked()
+}
+
+// Most returns what the share can have of what it can't do without: the most that one of its pool has been sure of, whatever
+// the limit is by now.
+func (s *Share) Most() int64 {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	return s.pool.mu.most
 }
 
 // Used returns the bytes that the share holds.

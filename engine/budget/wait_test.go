@@ -83,11 +83,15 @@ func TestAwait(t *testing.T) {
 		want("second", "first", "late", "raised")
 
 		holder.Must(20 * mebi)
-		lowered := waiter("lowered", 16*mebi)
-		p.SetLimit(31 * mebi) // it waits for half of what there is now
-		<-lowered.Done()
-		if _, ok := errors.AsType[*TooLargeError](lowered.Err()); !ok {
-			t.Errorf("error is %v, want a TooLargeError", lowered.Err())
+		waiter("lowered", 16*mebi)
+		want("second", "first", "late", "raised")
+		p.SetLimit(31 * mebi) // it waits for more than half of what there is now, which was its part before
+		want("second", "first", "late", "raised", "lowered")
+		p.SetLimit(32 * mebi) // a seat more
+		tooLarge := waiter("too large", 31*mebi+1)
+		<-tooLarge.Done()
+		if e, ok := errors.AsType[*TooLargeError](tooLarge.Err()); !ok || e.Share != 31*mebi {
+			t.Errorf("error is %v, want a TooLargeError for what the holder was sure of when it was alone", tooLarge.Err())
 		}
 		holder.Close()
 		if p.Used() != 0 || p.mu.shares != 0 || len(p.mu.waiting)+len(p.mu.joining) != 0 {

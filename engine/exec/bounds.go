@@ -5,17 +5,18 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"unsafe"
 
 	"fletch/engine/batch"
 )
 
 // A range exchange puts records into partitions by bounds: all of a partition come before all of the next one. The bounds
 // are quantiles of a sample. So that many equal keys do not end in one partition, what is bounded is not the key alone but
-// the key and the place in the input (Task.Ordinal), which also decides the order of equal keys.
+// the key and the place in the input, in which equal keys stay: where the blocks stand that these records are read from again.
 
 // Sampled is a key that stands for others.
 type Sampled struct {
-	Key    []byte  // followed by its place
+	Key    []byte  // at most sampledBytes of it, followed by its place
 	Weight float64 // how many records it stands for
 }
 
@@ -28,29 +29,42 @@ type Bound struct {
 // as many bounds as these have partitions differ by a tenth or so.
 const sampleKeys = 512
 
+// sampledBytes is how much of a key a sample has, and so a bound: as bounds need not be keys, any bytes do, only that
+// partitions differ more where many keys have as much in common.
+const sampledBytes = 256
+
+// reservoirBytes is what the keys of a sample take, with their places.
+const reservoirBytes = sampleKeys * (sampledBytes + 8 + int64(unsafe.Sizeof([]byte{})))
+
 // WriteSample returns the stream that writes a sample of the keys of its records to the one partition. Each record has the
 // same chance, whatever their number, which is not known before (Li: Reservoir-Sampling Algorithms of Time Complexity
-// O(n(1+log(N/n))), 1994, algorithm L). It is the same in every attempt.
-func WriteSample[T any](t *Task, node int, port Port, codec *batch.Codec[Sampled], key OrderKey[T]) Stream {
+// O(n(1+log(N/n))), 1994, algorithm L). It is the same in every attempt. Bounds are made of it for the exchange of node sorted.
+func WriteSample[T any](t *Task, node, sorted int, port Port, codec *batch.Codec[Sampled], key OrderKey[T]) Stream {
 	r := &reservoir{random: rand.New(rand.NewPCG(uint64(t.Ordinal), uint64(node))), weight: 1}
+	t.Share.Must(reservoirBytes)
+	t.atEnd = append(t.atEnd, func() { t.Share.Give(reservoirBytes) })
+	place := t.place(sorted)
 	e := newEncoder(t, node, port, codec)
+	var scratch []byte
 	return Stream{Consume: func(rec T) bool {
 		if at, ok := r.choose(); ok {
-			r.keys[at] = placed(key(r.keys[at][:0], &rec), t.Ordinal)
+			scratch = key(scratch[:0], &rec)
+			r.keys[at] = append(append(r.keys[at][:0], scratch[:min(len(scratch), sampledBytes)]...), place...)
 		}
 		return true
 	}, Finish: func() error {
 		for _, key := range r.keys {
 			e.parts = append(e.parts, 0)
-			e.add(Sampled{Key: key, Weight: float64(r.seen) / float64(len(r.keys))})
+			e.add(Sampled{Key: key, Weight: t.Weight * float64(r.seen) / float64(len(r.keys))})
 		}
 		return e.finish()
 	}}
 }
 
-// placed appends the place in the input to a key.
-func placed(key []byte, ordinal int) []byte {
-	return binary.BigEndian.AppendUint32(key, uint32(ordinal))
+// place returns where the records of this run come among all of an exchange that the task writes, or samples, so that places
+// compare as bytes: a reader of the exchange has the blocks in the order of the stages that write them, then of what is read.
+func (t *Task) place(exchange int) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(t.Writer(exchange))), uint32(t.Ordinal))
 }
 
 // reservoir chooses keys.
@@ -124,9 +138,10 @@ func Bounds(t *Task, node int, src Source, codec *batch.Codec[Sampled], partitio
 func WriteRanges[T any](t *Task, node int, port Port, codec *batch.Codec[T], key OrderKey[T], bounds []Bound) Stream {
 	e := newEncoder(t, node, port, codec)
 	r := newRanges(bounds)
+	place := t.place(node)
 	var scratch []byte
 	return Stream{Consume: func(rec T) bool {
-		scratch = placed(key(scratch[:0], &rec), t.Ordinal)
+		scratch = append(key(scratch[:0], &rec), place...)
 		e.parts = append(e.parts, r.partition(scratch))
 		e.add(rec)
 		return true

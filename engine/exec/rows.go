@@ -192,11 +192,11 @@ func Sink[T any](t *Task, node int, port Port, codec *batch.Codec[T]) Stream {
 	return Stream{Consume: func(rec T) bool { e.add(rec); return true }, Finish: e.finish}
 }
 
-// Spread returns the stream that deals records out to the partitions in turn. Tasks begin at different partitions, so
-// that few records of many tasks spread too.
+// Spread returns the stream that deals records out to the partitions in turn. What is read of each split or partition begins at
+// another one, so that few records of many of them spread too.
 func Spread[T any](t *Task, node int, port Port, codec *batch.Codec[T], partitions int) Stream {
 	e := newEncoder(t, node, port, codec)
-	next := uint32(t.Index % partitions)
+	next := uint32(t.Ordinal % partitions)
 	return Stream{Consume: func(rec T) bool {
 		e.parts = append(e.parts, next)
 		if next++; next == uint32(partitions) {

@@ -83,8 +83,8 @@ func (t *Task) keep(n int64) error {
 	if t.Share.Take(n) {
 		return nil
 	}
-	if sure := t.Share.Sure(); t.keptBytes > sure {
-		return t.blame(&budget.TooLargeError{Bytes: t.keptBytes, Share: sure}, nil)
+	if most := t.Share.Most(); t.keptBytes > most {
+		return t.blame(&budget.TooLargeError{Bytes: t.keptBytes, Share: most}, nil)
 	}
 	return t.await(n)
 }

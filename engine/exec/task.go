@@ -30,11 +30,14 @@ type Task struct {
 	Log *slog.Logger
 	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
-	// Index is the task's number within its stage.
-	Index int
 	// Ordinal is the number of what is being read, in the order of the input: the split's, or the partition's, which
 	// changes between runs. It is the same in all stages that read it.
 	Ordinal int
+	// Weight is how many times as much a task that reads a sample stands for as it reads.
+	Weight float64
+	// Writer returns the number of the stage that writes an exchange with the records that this stage reads: its own, or if
+	// it reads a sample, that of the one that reads all.
+	Writer func(exchange int) int
 	// Partitions returns the number of partitions of any exchange of the job.
 	Partitions func(exchange int) int
 	// Side opens a side of the stage, all of its partitions one after another. Who asks for it closes it.

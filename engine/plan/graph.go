@@ -178,6 +178,8 @@ type Task struct {
 	Split *Split `json:"split,omitempty"`
 	Lo    int    `json:"lo,omitempty"`
 	Hi    int    `json:"hi,omitempty"`
+	// Weight is how many times as much a task of a thin stage stands for as it reads, where that is not itself; else zero.
+	Weight float64 `json:"weight,omitempty"`
 }
 
 // Result is what a finished attempt reports: the facts of planning, of commit and of the summary.

@@ -156,7 +156,7 @@ func (f *Facts) sourceTasks(s *Stage, n *Node) ([]Task, error) {
 		return nil, fmt.Errorf("%s: %d splits make more than %d tasks, the limit: read larger files", n, len(splits), maxTasks)
 	}
 	if s.Thin {
-		splits = Sampled(splits)
+		return sampleTasks(s, splits), nil
 	}
 	tasks := make([]Task, len(splits))
 	for i := range splits {

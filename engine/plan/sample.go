@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // A thin stage reads a sample of its root: so many pieces of so many bytes of each split of files, spread evenly, and so
 // many whole partitions of an exchange whose partitions are alike. What is not larger than wholeBytes is read whole.
 const (
@@ -50,6 +52,27 @@ func sampled(s *Split) Split {
 	return out
 }
 
+// sampleTasks makes a task of the sample of each split.
+func sampleTasks(s *Stage, splits []Split) []Task {
+	sampled := Sampled(splits)
+	tasks := make([]Task, len(splits))
+	for i := range tasks {
+		tasks[i] = Task{Stage: s.ID, Index: i, Split: &sampled[i]}
+		if read := sampled[i].Bytes; read < splits[i].Bytes {
+			tasks[i].Weight = float64(splits[i].Bytes) / float64(read)
+		}
+	}
+	return tasks
+}
+
+// Writer returns the number of the stage that writes an exchange with the records that s reads: s, or the one that s is a
+// sample of. Both take the same of two ways.
+func Writer(stages []Stage, s *Stage, exchange int) int {
+	return slices.IndexFunc(stages, func(w Stage) bool {
+		return w.Root == s.Root && !w.Thin && slices.Contains(w.Outputs, exchange) && slices.Equal(w.If, s.If)
+	})
+}
+
 // evenly tells whether records come to the partitions of what a stage reads by chance, so that some stand for all.
 func evenly(g *Graph, s *Stage) bool {
 	for _, x := range s.Inputs(g) {
@@ -65,7 +88,7 @@ func spacedTasks(s *Stage) []Task {
 	tasks := make([]Task, samples)
 	for i := range tasks {
 		p := i * s.Partitions / samples
-		tasks[i] = Task{Stage: s.ID, Index: i, Lo: p, Hi: p + 1}
+		tasks[i] = Task{Stage: s.ID, Index: i, Lo: p, Hi: p + 1, Weight: float64(s.Partitions) / samples}
 	}
 	return tasks
 }

@@ -3,10 +3,28 @@ package plan
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 )
+
+// TestSampleTasksWeigh sees that what is not read counts as well.
+func TestSampleTasksWeigh(t *testing.T) {
+	file := func(bytes int64) Split {
+		return Split{Files: []FileRange{{Path: "a", Length: bytes, Size: bytes}}, Bytes: bytes}
+	}
+	for i, task := range sampleTasks(&Stage{Thin: true}, []Split{file(wholeBytes), file(8 * wholeBytes), {Count: 3}, {}}) {
+		if want := []float64{0, 16, 0, 0}[i]; task.Index != i || task.Weight != want {
+			t.Errorf("task %d weighs %v, want %v", task.Index, task.Weight, want)
+		}
+	}
+	for _, task := range spacedTasks(&Stage{Thin: true, Partitions: 100}) {
+		if task.Weight != 12.5 || task.Hi != task.Lo+1 {
+			t.Errorf("a task of the partitions [%d, %d) of 100 weighs %v", task.Lo, task.Hi, task.Weight)
+		}
+	}
+}
 
 func TestSampledIsAPartOfTheSplit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -39,6 +57,69 @@ func TestSampledIsAPartOfTheSplit(t *testing.T) {
 		}
 		checkPieces(t, &s, got.Files)
 	})
+}
+
+// TestWriterRunsWithItsSample sees that every thin stage has a full one that writes what it samples, whichever ways joins take:
+// each has its own, which reads the same root.
+func TestWriterRunsWithItsSample(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g, sorted := drawSort(t)
+		stages, err := Stages(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stages, err = Partitions(g, stages, drawFacts(t, g)); err != nil {
+			t.Fatal(err)
+		}
+		small := make(map[int]bool)
+		for _, s := range stages {
+			for _, c := range s.If {
+				if _, drawn := small[c.Exchange]; !drawn {
+					small[c.Exchange] = rapid.Bool().Draw(t, "small")
+				}
+			}
+		}
+		runs := func(s *Stage) bool {
+			return !slices.ContainsFunc(s.If, func(c Condition) bool { return small[c.Exchange] != c.Small })
+		}
+		taken := map[int]bool{}
+		for i := range stages {
+			s := &stages[i]
+			if !runs(s) || !slices.Contains(s.Outputs, sorted) && !slices.Contains(s.Outputs, sorted-2) {
+				continue
+			}
+			w := Writer(stages, s, sorted)
+			switch {
+			case w < 0 || !runs(&stages[w]) || stages[w].Root != s.Root || stages[w].Thin:
+				t.Fatalf("stage %d writes for %+v", w, s)
+			case s.Thin && taken[w]:
+				t.Fatalf("stage %d writes for two", w)
+			case !s.Thin && w != i:
+				t.Fatalf("stage %d writes for the full stage %d", w, i)
+			}
+			taken[w] = taken[w] || s.Thin
+		}
+	})
+}
+
+// drawSort draws a graph with a sort: a thin exchange, one for bounds and the one that is sorted.
+func drawSort(t *rapid.T) (g *Graph, sorted int) {
+	g = drawChains(t)
+	var usable []int
+	for i := range g.Nodes {
+		if k := g.Nodes[i].Kind; k != Sink && k != Exchange {
+			usable = append(usable, i)
+		}
+	}
+	inputs := rapid.SliceOfN(rapid.SampledFrom(usable), 1, 3).Draw(t, "to sort")
+	thin := len(g.Nodes)
+	one := func(thin bool) *Shuffle { return &Shuffle{Partitioning: ByNothing, Partitions: 1, Thin: thin} }
+	g.Nodes = append(g.Nodes,
+		Node{ID: thin, Op: "Op", Kind: Exchange, Inputs: inputs, Exchange: one(true)},
+		Node{ID: thin + 1, Op: "Op", Kind: Exchange, Inputs: []int{thin}, Exchange: one(false)},
+		Node{ID: thin + 2, Op: "Op", Kind: Exchange, Inputs: inputs, Exchange: &Shuffle{Partitioning: ByRange}, Sides: []int{thin + 1}},
+		Node{ID: thin + 3, Op: "Op", Kind: Sink, Inputs: []int{thin + 2}, Sink: &Location{Path: "sorted"}})
+	return g, thin + 2
 }
 
 // checkPieces checks that pieces lie in the files of a split, one behind the other, at even distances; and that all files

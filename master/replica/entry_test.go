@@ -27,7 +27,7 @@ func commands() []state.Command {
 	return []state.Command{
 		submit,
 		planOf(submit),
-		state.Plan{Job: "a", Tasks: []plan.Task{{Stage: 1, Lo: 0, Hi: 2}, {Stage: 1, Index: 1, Lo: 2, Hi: 3}}, Skip: []int{2, 4}, At: at},
+		state.Plan{Job: "a", Tasks: []plan.Task{{Stage: 1, Lo: 0, Hi: 2}, {Stage: 1, Index: 1, Lo: 2, Hi: 3, Weight: 1.5}}, Skip: []int{2, 4}, At: at},
 		commit,
 		state.Fail{Attempt: commit.Attempt, Worker: "w1", Class: fault.FetchFailed, Message: "it is gone", Lost: []state.AttemptID{commitOf("a", 0).Attempt}, At: at},
 		state.Publish{Job: "a", At: at},

@@ -52,8 +52,10 @@ type Spec struct {
 func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(plan.Result, error)) {
 	a := &attempt{job: j, spec: spec, coroutine: c, stage: &j.Stages[spec.Task.Stage], task: &exec.Task{
 		Context: ctx, Coroutine: c, Log: spec.Log, MaxLineBytes: j.MaxLineBytes,
-		Index: spec.Task.Index, Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
+		Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
+		Weight: cmp.Or(spec.Task.Weight, 1),
 	}}
+	a.task.Writer = func(exchange int) int { return plan.Writer(j.Stages, a.stage, exchange) }
 	a.task.Side, a.task.Again = a.side, plan.Again(j.Stages, a.stage)
 	result, err := plan.Result{}, error(nil)
 	ended := false
@@ -132,7 +134,7 @@ func (a *attempt) openBlocks() error {
 		}
 		port, err := a.blocks.Port(node, a.job.Program[node].Moved, a.stage.OutputPartitions[i])
 		if err != nil {
-			return err
+			return fmt.Errorf("%v: %w", a.job.Program[node], err)
 		}
 		a.ports[node] = port
 	}

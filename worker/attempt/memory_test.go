@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -233,4 +234,63 @@ func TestNoSeatWhileTheDiskIsAwaited(t *testing.T) {
 			t.Errorf("error %v, a peak of %d bytes", err, r.Metrics.PeakBytes)
 		}
 	}
+}
+
+// TestSampleOfLongKeys sees that a sample keeps little of long keys, and counts what it keeps.
+func TestSampleOfLongKeys(t *testing.T) {
+	const n, most = 600, 512 * 400 // of 512 keys
+	job := engine.NewJob("long")
+	var b *bench
+	counted := int64(0)
+	lines := engine.Map(engine.Range(job, 0, n), func(i int64) string { return strings.Repeat(string(rune('a'+i%20)), 16<<10) })
+	textio.Write(engine.SortBy(lines, engine.Asc(func(s string) string {
+		counted = b.job.Pool.Used()
+		return s
+	})), filepath.Join(t.TempDir(), "out"))
+	b = newBench(t, job, 4)
+	sample := slices.IndexFunc(b.job.Stages, func(s plan.Stage) bool { return s.Thin })
+	r, err := b.run("sample", plan.Task{Stage: sample, Split: &plan.Split{Count: n}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := r.Metrics.ShuffleBytes; kept > most || counted < kept {
+		t.Errorf("the sample has %d bytes, at most %d are wanted; %d were counted while it was taken", kept, most, counted)
+	}
+}
+
+// TestSideFitsAfterTheLimitFell keeps a side that fits into what the attempt was sure of when it began, although the process has
+// less by the time that the side is read.
+func TestSideFitsAfterTheLimitFell(t *testing.T) {
+	const n = 60_000
+	job := engine.NewJob("lowered")
+	small := engine.Map(engine.Range(job, 0, n), func(i int64) string { return fmt.Sprintf("%0100d", i) })
+	var b *bench
+	large := engine.Map(engine.Range(job, 0, 10), func(i int64) int64 {
+		b.job.Pool.SetLimit(4 << 20)
+		return i
+	})
+	textio.Write(engine.Broadcast(large, small, func(i int64, all []string) iter.Seq[string] {
+		return func(yield func(string) bool) { yield(fmt.Sprint(i, len(all))) }
+	}), filepath.Join(t.TempDir(), "out"))
+	b = newBench(t, job, 1)
+	b.job.Pool = budget.NewPool(24<<20, 1, 1)
+	if _, err := b.run("small", plan.Task{Stage: 0, Split: &plan.Split{Count: n}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.run("large", plan.Task{Stage: 1, Split: &plan.Split{Count: 10}}, "small"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTooManyPartitions names the operator whose partitions do not fit into memory.
+func TestTooManyPartitions(t *testing.T) {
+	job := engine.NewJob("many")
+	dealt := engine.Repartition(engine.Range(job, 0, 10), 60_000)
+	textio.Write(engine.Map(dealt, func(i int64) string { return fmt.Sprint(i) }), filepath.Join(t.TempDir(), "out"))
+	b := newBench(t, job, 0)
+	_, err := b.run("write", plan.Task{Split: &plan.Split{Count: 10}})
+	if fault.ClassOf(err) != fault.User || !strings.Contains(err.Error(), "Repartition") || !strings.Contains(err.Error(), "60000 partitions") {
+		t.Errorf("error is %v of class %v", err, fault.ClassOf(err))
+	}
+	b.empty()
 }

@@ -2,6 +2,7 @@ package gather
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 )
@@ -54,6 +55,8 @@ func growOffsets(offsets *[]int32, n int) []int32 {
 	*offsets = grow(*offsets, n)[:have+n]
 	return (*offsets)[have:]
 }
+
+func (c *binary) size() int64 { return int64(unsafe.Sizeof(*c)) }
 
 func (c *binary) bytes() int64 {
 	return c.valid.bytes() + int64(4*len(c.offsets)) + int64(len(c.values))

@@ -1,6 +1,8 @@
 package gather
 
 import (
+	"unsafe"
+
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -107,6 +109,7 @@ func (c *boolean) append(src *view, rows []uint32) {
 	c.values.gather(src.values, src.bit, rows)
 }
 
+func (c *boolean) size() int64     { return int64(unsafe.Sizeof(*c)) }
 func (c *boolean) bytes() int64    { return c.valid.bytes() + int64(len(c.values.bits)) }
 func (c *boolean) capacity() int64 { return c.valid.capacity() + int64(cap(c.values.bits)) }
 

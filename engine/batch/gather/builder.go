@@ -2,6 +2,7 @@ package gather
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -17,7 +18,7 @@ type Builder struct {
 
 // NewBuilder returns an empty Builder for rows of schema. It holds no memory before the first row.
 func NewBuilder(schema *arrow.Schema) (*Builder, error) {
-	b := &Builder{schema: schema}
+	b := &Builder{schema: schema, columns: make([]column, 0, schema.NumFields())}
 	for _, f := range schema.Fields() {
 		if err := supported(f.Name, f.Type); err != nil {
 			return nil, fmt.Errorf("gather: %w", err)
@@ -47,7 +48,19 @@ func (b *Builder) Bytes() int64 {
 	return n
 }
 
-// Capacity returns the bytes of memory that the Builder holds, filled or not.
+// Size returns the bytes of the Builder itself, which it takes without a row as well.
+func (b *Builder) Size() int64 {
+	n := int64(unsafe.Sizeof(*b))
+	for _, c := range b.columns {
+		n += referenceBytes + c.size()
+	}
+	return n
+}
+
+// referenceBytes is what it takes to hold a column, beside the column.
+const referenceBytes = int64(unsafe.Sizeof(column(nil)))
+
+// Capacity returns the bytes of memory that the Builder holds for rows, filled or not.
 func (b *Builder) Capacity() int64 {
 	var n int64
 	for _, c := range b.columns {
@@ -84,6 +97,7 @@ func (b *Builder) Free() {
 // column collects the rows of one column, and of the columns below it.
 type column interface {
 	append(src *view, rows []uint32)
+	size() int64 // without rows
 	bytes() int64
 	capacity() int64
 	data() arrow.ArrayData
@@ -103,7 +117,7 @@ func newColumn(dt arrow.DataType) column {
 	case *arrow.FixedSizeListType:
 		return &fixedList{dt: t, child: newColumn(t.Elem())}
 	case *arrow.StructType:
-		s := &structure{dt: t}
+		s := &structure{dt: t, children: make([]column, 0, t.NumFields())}
 		for _, f := range t.Fields() {
 			s.children = append(s.children, newColumn(f.Type))
 		}

@@ -25,6 +25,7 @@ func (c *fixed[W]) append(src *view, rows []uint32) {
 	}
 }
 
+func (c *fixed[W]) size() int64     { return int64(unsafe.Sizeof(*c)) }
 func (c *fixed[W]) bytes() int64    { return c.valid.bytes() + int64(len(c.raw())) }
 func (c *fixed[W]) capacity() int64 { return c.valid.capacity() + int64(cap(c.values))*width64[W]() }
 

@@ -205,6 +205,35 @@ func TestGatherIsConcatenation(t *testing.T) {
 	})
 }
 
+// The size of a builder is what it takes, but for what the allocator rounds up.
+func TestSizeOfBuilder(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{
+		{Name: "i", Type: arrow.PrimitiveTypes.Int64}, {Name: "s", Type: arrow.BinaryTypes.String}, {Name: "b", Type: arrow.FixedWidthTypes.Boolean},
+		{Name: "l", Type: arrow.ListOf(arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int8))},
+		{Name: "t", Type: arrow.StructOf(arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int16}, arrow.Field{Name: "b", Type: arrow.BinaryTypes.String})},
+	}, nil)
+	const n = 10_000
+	builders := make([]*gather.Builder, n)
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for i := range builders {
+		var err error
+		if builders[i], err = gather.NewBuilder(schema); err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken := (heap() - before) / n
+	if size := builders[0].Size(); taken < size-size/16 || taken > size+size/4 {
+		t.Errorf("a builder takes %d bytes, its size is %d", taken, size)
+	}
+	runtime.KeepAlive(builders)
+}
+
 func drop(recs []arrow.Record) []arrow.Record {
 	for _, rec := range recs {
 		rec.Release()

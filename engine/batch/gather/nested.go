@@ -2,6 +2,7 @@ package gather
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 )
@@ -36,6 +37,8 @@ func (c *list) append(src *view, rows []uint32) {
 	}
 	c.child.append(&src.children[0], c.below)
 }
+
+func (c *list) size() int64 { return int64(unsafe.Sizeof(*c)) + c.child.size() }
 
 func (c *list) bytes() int64 {
 	return c.valid.bytes() + int64(4*len(c.offsets)) + c.child.bytes()
@@ -79,6 +82,8 @@ func (c *fixedList) append(src *view, rows []uint32) {
 	c.child.append(&src.children[0], c.below)
 }
 
+func (c *fixedList) size() int64 { return int64(unsafe.Sizeof(*c)) + c.child.size() }
+
 func (c *fixedList) bytes() int64 { return c.valid.bytes() + c.child.bytes() }
 
 func (c *fixedList) capacity() int64 {
@@ -111,6 +116,14 @@ func (c *structure) append(src *view, rows []uint32) {
 	for i, child := range c.children {
 		child.append(&src.children[i], rows)
 	}
+}
+
+func (c *structure) size() int64 {
+	n := int64(unsafe.Sizeof(*c))
+	for _, child := range c.children {
+		n += referenceBytes + child.size()
+	}
+	return n
 }
 
 func (c *structure) bytes() int64 {
