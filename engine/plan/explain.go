@@ -12,7 +12,7 @@ const maxShownType = 40
 
 // Explain shows a plan to its author: a block for each stage with a line for each of its operators, in the order in
 // which a record passes them, and what the facts tell so far. An exchange ends the stage that writes it and begins the
-// one that reads it. The stages are those of Partitions.
+// one that reads it. The stages are those of Settle.
 func Explain(g *Graph, stages []Stage, facts Facts) string {
 	e := &explainer{graph: g, stages: stages, facts: &facts, readers: make(map[int][]int), wholes: make(map[int][]int), live: make([]bool, len(g.Nodes))}
 	for i := range stages {
@@ -147,13 +147,6 @@ func (e *explainer) splits(s *Stage, n *Node) string {
 	return words
 }
 
-func bytesOf(splits []Split) (bytes int64) {
-	for _, s := range splits {
-		bytes = addCapped(bytes, s.Bytes)
-	}
-	return bytes
-}
-
 // lines returns the stage's operators.
 func (e *explainer) lines(s *Stage) []line {
 	within := make(map[int]bool, len(s.Nodes))
@@ -284,14 +277,6 @@ func join(ids []int) string {
 		words[i] = fmt.Sprint(id)
 	}
 	return strings.Join(words, ", ")
-}
-
-func sum(sizes []int64) int64 {
-	var total int64
-	for _, n := range sizes {
-		total = addCapped(total, n)
-	}
-	return total
 }
 
 // size returns a number of bytes with a decimal unit.

@@ -134,10 +134,13 @@ type Condition struct {
 
 // Inputs returns the exchanges whose partitions the tasks of a stage share out: the root, or the two that meet there; none
 // for a source.
-func (s *Stage) Inputs(g *Graph) []int {
-	switch n := &g.Nodes[s.Root]; n.Kind {
+func (s *Stage) Inputs(g *Graph) []int { return g.Nodes[s.Root].exchanges() }
+
+// exchanges returns what Stage.Inputs does of a stage's root.
+func (n *Node) exchanges() []int {
+	switch n.Kind {
 	case Exchange:
-		return []int{s.Root}
+		return []int{n.ID}
 	case Meet:
 		return n.Inputs
 	default:

@@ -50,7 +50,7 @@ const lookupBytes = 16 << 20
 // complete. Call it at the start and whenever a stage has completed. Tasks come in the order of stages and indices; every
 // stage has at least one, but for those to skip: what their outputs are made of comes another way (see Stage.If). They count
 // as complete from then on. All full stages of a root have the same tasks; of a thin one, each task of a source reads a part
-// of the full one's with its index, and there may be fewer of others. The stages are those of Partitions. The result follows
+// of the full one's with its index, and there may be fewer of others. The stages are those of Settle. The result follows
 // from the arguments alone, so any master decides the same.
 func Next(g *Graph, stages []Stage, facts Facts) (tasks []Task, skip []int, err error) {
 	total := 0

@@ -17,7 +17,7 @@ func TestNextCoversEverythingOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if stages, err = Partitions(g, stages, facts); err != nil {
+		if stages, err = Settle(g, stages, facts); err != nil {
 			t.Fatal(err)
 		}
 		facts.Tasks, facts.Complete = make([]int, len(stages)), make([]bool, len(stages))
