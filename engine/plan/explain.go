@@ -91,11 +91,11 @@ func (e *explainer) header(s *Stage) string {
 		words = append(words, "read again")
 	}
 	for _, c := range s.If {
-		more := "more than"
+		few := "more than %s or %d blocks"
 		if c.Small {
-			more = "at most"
+			few = "at most %s and %d blocks"
 		}
-		words = append(words, fmt.Sprintf("only if %d has %s %s", c.Exchange, more, size(lookupBytes)))
+		words = append(words, fmt.Sprintf("only if %d has "+few, c.Exchange, size(lookupBytes), lookupBlocks))
 	}
 	if s.ID < len(e.facts.Tasks) && e.facts.Tasks[s.ID] > 0 {
 		words = append(words, count(e.facts.Tasks[s.ID], "task"))
