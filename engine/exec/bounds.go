@@ -30,7 +30,7 @@ const sampleKeys = 512
 
 // WriteSample returns the stream that writes a sample of the keys of its records to the one partition. Each record has the
 // same chance, whatever their number, which is not known before (Li: Reservoir-Sampling Algorithms of Time Complexity
-// O(n(1+log(N/n))), 1994, algorithm L). It is the same in every attempt.
+// O(n(1+log(N/n))), 1994, algorithm L). Which ones are chosen follows from where they stand: see Sample.
 func WriteSample[T any](t *Task, node int, port Port, codec *batch.Codec[Sampled], key OrderKey[T]) Stream {
 	r := &reservoir{random: rand.New(rand.NewPCG(uint64(t.Ordinal), uint64(node))), weight: 1}
 	e := newEncoder(t, node, port, codec)

@@ -90,6 +90,9 @@ func (e *explainer) header(s *Stage) string {
 	if s.Pass > 0 {
 		words = append(words, "read again")
 	}
+	if s.OrderDependent {
+		words = append(words, "order-dependent")
+	}
 	for _, c := range s.If {
 		few := "more than %s or %d blocks"
 		if c.Small {
