@@ -2165,6 +2165,7 @@ type SnapshotRecord_Task struct {
 	Result           *Result                   `protobuf:"bytes,8,opt,name=result,proto3" json:"result,omitempty"` // the winner's parts, counters and metrics
 	Failures         []*SnapshotRecord_Failure `protobuf:"bytes,9,rep,name=failures,proto3" json:"failures,omitempty"`
 	RetryAtUnixNanos int64                     `protobuf:"varint,10,opt,name=retry_at_unix_nanos,json=retryAtUnixNanos,proto3" json:"retry_at_unix_nanos,omitempty"`
+	Measured         bool                      `protobuf:"varint,11,opt,name=measured,proto3" json:"measured,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -2267,6 +2268,13 @@ func (x *SnapshotRecord_Task) GetRetryAtUnixNanos() int64 {
 		return x.RetryAtUnixNanos
 	}
 	return 0
+}
+
+func (x *SnapshotRecord_Task) GetMeasured() bool {
+	if x != nil {
+		return x.Measured
+	}
+	return false
 }
 
 type SnapshotRecord_Holder struct {
@@ -2458,7 +2466,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x18\n" +
 	"\amembers\x18\x03 \x01(\fR\amembers\x12#\n" +
-	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xbc\x15\n" +
+	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xd8\x15\n" +
 	"\x0eSnapshotRecord\x124\n" +
 	"\x04head\x18\x01 \x01(\v2\x1e.fletch.v1.SnapshotRecord.HeadH\x00R\x04head\x12:\n" +
 	"\x06worker\x18\x02 \x01(\v2 .fletch.v1.SnapshotRecord.WorkerH\x00R\x06worker\x127\n" +
@@ -2529,7 +2537,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\x05R\x04node\x12\x14\n" +
 	"\x05bytes\x18\x02 \x03(\x03R\x05bytes\x1a=\n" +
 	"\x05Tasks\x124\n" +
-	"\x05tasks\x18\x01 \x03(\v2\x1e.fletch.v1.SnapshotRecord.TaskR\x05tasks\x1a\xd6\x03\n" +
+	"\x05tasks\x18\x01 \x03(\v2\x1e.fletch.v1.SnapshotRecord.TaskR\x05tasks\x1a\xf2\x03\n" +
 	"\x04Task\x12#\n" +
 	"\x04task\x18\x01 \x01(\v2\x0f.fletch.v1.TaskR\x04task\x12'\n" +
 	"\x0fsubmitted_split\x18\x02 \x01(\bR\x0esubmittedSplit\x12#\n" +
@@ -2541,7 +2549,8 @@ const file_replica_proto_rawDesc = "" +
 	"\x06result\x18\b \x01(\v2\x11.fletch.v1.ResultR\x06result\x12=\n" +
 	"\bfailures\x18\t \x03(\v2!.fletch.v1.SnapshotRecord.FailureR\bfailures\x12-\n" +
 	"\x13retry_at_unix_nanos\x18\n" +
-	" \x01(\x03R\x10retryAtUnixNanos\x1a6\n" +
+	" \x01(\x03R\x10retryAtUnixNanos\x12\x1a\n" +
+	"\bmeasured\x18\v \x01(\bR\bmeasured\x1a6\n" +
 	"\x06Holder\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x1a\x1f\n" +
