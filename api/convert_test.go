@@ -89,6 +89,9 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 	case plan.Kind:
 		v.SetUint(rapid.Uint64Range(1, uint64(plan.Meet)).Draw(t, name))
 		return
+	case plan.Order:
+		v.SetUint(rapid.Uint64Range(1, uint64(plan.Rounds)).Draw(t, name))
+		return
 	case plan.Partitioning:
 		v.SetUint(rapid.Uint64Range(1, uint64(plan.ByRange)).Draw(t, name))
 		return
@@ -232,6 +235,7 @@ func TestBadMessages(t *testing.T) {
 		{node(&Node{Id: maxNodes}), "id is 10000"},
 		{node(&Node{Kind: 5}), "unknown kind 5"},
 		{node(&Node{Kind: 256}), "unknown kind 256"},
+		{node(&Node{Order: 5}), "unknown order 5"},
 		{node(&Node{Inputs: []int32{0, math.MaxInt32}}), "inputs is 2147483647"},
 		{node(&Node{Source: &Input{Items: -1}}), "items is -1"},
 		{node(&Node{Source: &Input{ItemBytes: math.MinInt64}}), "size is -9223372036854775808"},

@@ -29,7 +29,8 @@ func (m *Graph) Plan() (*plan.Graph, error) {
 
 func nodeOf(n *plan.Node) *Node {
 	m := &Node{
-		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs), Sides: narrowAll(n.Sides), Lookup: narrowAll(n.Lookup), Type: n.Type,
+		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs), Sides: narrowAll(n.Sides), Lookup: narrowAll(n.Lookup), Order: uint32(n.Order),
+		Type: n.Type,
 	}
 	if s := n.Source; s != nil {
 		m.Source = &Input{Items: s.Items, ItemBytes: s.ItemBytes}
@@ -53,6 +54,9 @@ func (c *checker) node(m *Node) plan.Node {
 	if m.GetKind() > uint32(plan.Meet) {
 		c.fail("operator %d is of the unknown kind %d", m.GetId(), m.GetKind())
 	}
+	if m.GetOrder() > uint32(plan.Rounds) {
+		c.fail("operator %d has the unknown order %d", m.GetId(), m.GetOrder())
+	}
 	n := plan.Node{
 		ID:     c.index("an operator's id", m.GetId(), maxNodes),
 		Kind:   plan.Kind(m.GetKind()),
@@ -61,6 +65,7 @@ func (c *checker) node(m *Node) plan.Node {
 		Inputs: c.nodes("inputs", m.GetInputs()),
 		Sides:  c.nodes("sides", m.GetSides()),
 		Lookup: c.nodes("inputs to look up", m.GetLookup()),
+		Order:  plan.Order(m.GetOrder()),
 		Type:   m.GetType(),
 	}
 	if s := m.GetSource(); s != nil {

@@ -88,6 +88,7 @@ type Node struct {
 	Sink          *Location              `protobuf:"bytes,9,opt,name=sink,proto3" json:"sink,omitempty"`
 	Sides         []int32                `protobuf:"varint,10,rep,packed,name=sides,proto3" json:"sides,omitempty"`
 	Lookup        []int32                `protobuf:"varint,11,rep,packed,name=lookup,proto3" json:"lookup,omitempty"`
+	Order         uint32                 `protobuf:"varint,12,opt,name=order,proto3" json:"order,omitempty"` // plan.Order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +198,13 @@ func (x *Node) GetLookup() []int32 {
 		return x.Lookup
 	}
 	return nil
+}
+
+func (x *Node) GetOrder() uint32 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
 }
 
 type Input struct {
@@ -544,6 +552,7 @@ type Stage struct {
 	Sides            []int32                `protobuf:"varint,9,rep,packed,name=sides,proto3" json:"sides,omitempty"`
 	OutputPartitions []int32                `protobuf:"varint,10,rep,packed,name=output_partitions,json=outputPartitions,proto3" json:"output_partitions,omitempty"` // by output
 	Conditions       []*Condition           `protobuf:"bytes,11,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	OrderDependent   bool                   `protobuf:"varint,12,opt,name=order_dependent,json=orderDependent,proto3" json:"order_dependent,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -653,6 +662,13 @@ func (x *Stage) GetConditions() []*Condition {
 		return x.Conditions
 	}
 	return nil
+}
+
+func (x *Stage) GetOrderDependent() bool {
+	if x != nil {
+		return x.OrderDependent
+	}
+	return false
 }
 
 type Condition struct {
@@ -1178,7 +1194,7 @@ const file_graph_proto_rawDesc = "" +
 	"\vgraph.proto\x12\tfletch.v1\"@\n" +
 	"\x05Graph\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12%\n" +
-	"\x05nodes\x18\x02 \x03(\v2\x0f.fletch.v1.NodeR\x05nodes\"\xab\x02\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x0f.fletch.v1.NodeR\x05nodes\"\xc1\x02\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x0e\n" +
@@ -1191,7 +1207,8 @@ const file_graph_proto_rawDesc = "" +
 	"\x04sink\x18\t \x01(\v2\x13.fletch.v1.LocationR\x04sink\x12\x14\n" +
 	"\x05sides\x18\n" +
 	" \x03(\x05R\x05sides\x12\x16\n" +
-	"\x06lookup\x18\v \x03(\x05R\x06lookup\"X\n" +
+	"\x06lookup\x18\v \x03(\x05R\x06lookup\x12\x14\n" +
+	"\x05order\x18\f \x01(\rR\x05order\"X\n" +
 	"\x05Input\x12\x1a\n" +
 	"\bpatterns\x18\x01 \x03(\fR\bpatterns\x12\x14\n" +
 	"\x05items\x18\x02 \x01(\x03R\x05items\x12\x1d\n" +
@@ -1218,7 +1235,7 @@ const file_graph_proto_rawDesc = "" +
 	"\x05files\x18\x01 \x03(\v2\x14.fletch.v1.FileRangeR\x05files\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x03R\x05first\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x03R\x05count\x12\x14\n" +
-	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\"\xb6\x02\n" +
+	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\"\xdf\x02\n" +
 	"\x05Stage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\x05R\x04root\x12\x14\n" +
@@ -1235,7 +1252,8 @@ const file_graph_proto_rawDesc = "" +
 	" \x03(\x05R\x10outputPartitions\x124\n" +
 	"\n" +
 	"conditions\x18\v \x03(\v2\x14.fletch.v1.ConditionR\n" +
-	"conditions\"=\n" +
+	"conditions\x12'\n" +
+	"\x0forder_dependent\x18\f \x01(\bR\x0eorderDependent\"=\n" +
 	"\tCondition\x12\x1a\n" +
 	"\bexchange\x18\x01 \x01(\x05R\bexchange\x12\x14\n" +
 	"\x05small\x18\x02 \x01(\bR\x05small\"Y\n" +

@@ -1950,8 +1950,8 @@ type SnapshotRecord_Stage struct {
 	StartedUnixNanos  int64                  `protobuf:"varint,6,opt,name=started_unix_nanos,json=startedUnixNanos,proto3" json:"started_unix_nanos,omitempty"`
 	FinishedUnixNanos int64                  `protobuf:"varint,7,opt,name=finished_unix_nanos,json=finishedUnixNanos,proto3" json:"finished_unix_nanos,omitempty"`
 	Tasks             int32                  `protobuf:"varint,8,opt,name=tasks,proto3" json:"tasks,omitempty"` // how many there are; a job that has ended has no records of them
-	Skew              *Skew                  `protobuf:"bytes,9,opt,name=skew,proto3" json:"skew,omitempty"`
 	Skipped           bool                   `protobuf:"varint,10,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	Skew              *Skew                  `protobuf:"bytes,11,opt,name=skew,proto3" json:"skew,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2042,18 +2042,18 @@ func (x *SnapshotRecord_Stage) GetTasks() int32 {
 	return 0
 }
 
-func (x *SnapshotRecord_Stage) GetSkew() *Skew {
-	if x != nil {
-		return x.Skew
-	}
-	return nil
-}
-
 func (x *SnapshotRecord_Stage) GetSkipped() bool {
 	if x != nil {
 		return x.Skipped
 	}
 	return false
+}
+
+func (x *SnapshotRecord_Stage) GetSkew() *Skew {
+	if x != nil {
+		return x.Skew
+	}
+	return nil
 }
 
 // Exchange is what was written to an exchange so far.
@@ -2165,6 +2165,7 @@ type SnapshotRecord_Task struct {
 	Result           *Result                   `protobuf:"bytes,8,opt,name=result,proto3" json:"result,omitempty"` // the winner's parts, counters and metrics
 	Failures         []*SnapshotRecord_Failure `protobuf:"bytes,9,rep,name=failures,proto3" json:"failures,omitempty"`
 	RetryAtUnixNanos int64                     `protobuf:"varint,10,opt,name=retry_at_unix_nanos,json=retryAtUnixNanos,proto3" json:"retry_at_unix_nanos,omitempty"`
+	Measured         bool                      `protobuf:"varint,11,opt,name=measured,proto3" json:"measured,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -2267,6 +2268,13 @@ func (x *SnapshotRecord_Task) GetRetryAtUnixNanos() int64 {
 		return x.RetryAtUnixNanos
 	}
 	return 0
+}
+
+func (x *SnapshotRecord_Task) GetMeasured() bool {
+	if x != nil {
+		return x.Measured
+	}
+	return false
 }
 
 type SnapshotRecord_Holder struct {
@@ -2458,7 +2466,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x18\n" +
 	"\amembers\x18\x03 \x01(\fR\amembers\x12#\n" +
-	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xbc\x15\n" +
+	"\rmembers_index\x18\x04 \x01(\x04R\fmembersIndex\"\xde\x15\n" +
 	"\x0eSnapshotRecord\x124\n" +
 	"\x04head\x18\x01 \x01(\v2\x1e.fletch.v1.SnapshotRecord.HeadH\x00R\x04head\x12:\n" +
 	"\x06worker\x18\x02 \x01(\v2 .fletch.v1.SnapshotRecord.WorkerH\x00R\x06worker\x127\n" +
@@ -2511,7 +2519,7 @@ const file_replica_proto_rawDesc = "" +
 	"\x06worker\x18\x02 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\rR\x05class\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\"\n" +
-	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xe7\x02\n" +
+	"\rat_unix_nanos\x18\x05 \x01(\x03R\vatUnixNanos\x1a\xed\x02\n" +
 	"\x05Stage\x12&\n" +
 	"\x05stage\x18\x01 \x01(\v2\x10.fletch.v1.StageR\x05stage\x12\x1c\n" +
 	"\tcommitted\x18\x02 \x01(\x05R\tcommitted\x12\x16\n" +
@@ -2521,15 +2529,16 @@ const file_replica_proto_rawDesc = "" +
 	"\ametrics\x18\x05 \x01(\v2\x12.fletch.v1.MetricsR\ametrics\x12,\n" +
 	"\x12started_unix_nanos\x18\x06 \x01(\x03R\x10startedUnixNanos\x12.\n" +
 	"\x13finished_unix_nanos\x18\a \x01(\x03R\x11finishedUnixNanos\x12\x14\n" +
-	"\x05tasks\x18\b \x01(\x05R\x05tasks\x12#\n" +
-	"\x04skew\x18\t \x01(\v2\x0f.fletch.v1.SkewR\x04skew\x12\x18\n" +
+	"\x05tasks\x18\b \x01(\x05R\x05tasks\x12\x18\n" +
 	"\askipped\x18\n" +
-	" \x01(\bR\askipped\x1a4\n" +
+	" \x01(\bR\askipped\x12#\n" +
+	"\x04skew\x18\v \x01(\v2\x0f.fletch.v1.SkewR\x04skewJ\x04\b\t\x10\n" +
+	"\x1a4\n" +
 	"\bExchange\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x05R\x04node\x12\x14\n" +
 	"\x05bytes\x18\x02 \x03(\x03R\x05bytes\x1a=\n" +
 	"\x05Tasks\x124\n" +
-	"\x05tasks\x18\x01 \x03(\v2\x1e.fletch.v1.SnapshotRecord.TaskR\x05tasks\x1a\xd6\x03\n" +
+	"\x05tasks\x18\x01 \x03(\v2\x1e.fletch.v1.SnapshotRecord.TaskR\x05tasks\x1a\xf2\x03\n" +
 	"\x04Task\x12#\n" +
 	"\x04task\x18\x01 \x01(\v2\x0f.fletch.v1.TaskR\x04task\x12'\n" +
 	"\x0fsubmitted_split\x18\x02 \x01(\bR\x0esubmittedSplit\x12#\n" +
@@ -2541,7 +2550,8 @@ const file_replica_proto_rawDesc = "" +
 	"\x06result\x18\b \x01(\v2\x11.fletch.v1.ResultR\x06result\x12=\n" +
 	"\bfailures\x18\t \x03(\v2!.fletch.v1.SnapshotRecord.FailureR\bfailures\x12-\n" +
 	"\x13retry_at_unix_nanos\x18\n" +
-	" \x01(\x03R\x10retryAtUnixNanos\x1a6\n" +
+	" \x01(\x03R\x10retryAtUnixNanos\x12\x1a\n" +
+	"\bmeasured\x18\v \x01(\bR\bmeasured\x1a6\n" +
 	"\x06Holder\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x1a\x1f\n" +

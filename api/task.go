@@ -37,7 +37,7 @@ func StageOf(s *plan.Stage) *Stage {
 	m := &Stage{
 		Id: narrow(s.ID), Root: narrow(s.Root), Nodes: narrowAll(s.Nodes), Outputs: narrowAll(s.Outputs),
 		Parents: narrowAll(s.Parents), Partitions: narrow(s.Partitions), Pass: narrow(s.Pass), Thin: s.Thin, Sides: narrowAll(s.Sides),
-		OutputPartitions: narrowAll(s.OutputPartitions),
+		OutputPartitions: narrowAll(s.OutputPartitions), OrderDependent: s.OrderDependent,
 	}
 	for _, c := range s.If {
 		m.Conditions = append(m.Conditions, &Condition{Exchange: narrow(c.Exchange), Small: c.Small})
@@ -61,6 +61,8 @@ func (m *Stage) Plan() (*plan.Stage, error) {
 		Pass:       c.index("its pass", m.GetPass(), maxNodes),
 		Thin:       m.GetThin(),
 		Sides:      c.nodes("sides", m.GetSides()),
+
+		OrderDependent: m.GetOrderDependent(),
 	}
 	if have, want := len(m.GetOutputPartitions()), len(s.Outputs); have != want {
 		c.fail("%d outputs have %d numbers of partitions", want, have)

@@ -83,6 +83,7 @@ func CoGroup[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], f 
 			return true
 		})
 	})
+	left.job.ops[out.node].Order = plan.UsesOrder
 	left.job.require(out.node, f != nil, "the function is nil")
 	return out
 }
@@ -106,6 +107,7 @@ func join[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], name 
 		return out // the exchanges have told
 	}
 	op := left.job.ops[out.node]
+	op.Order = plan.LosesOrder
 	op.Lookup = lookups(want)
 	op.Beside = func(t *exec.Task, input int, to any) exec.Stream {
 		j := of(meeting[K, V, W]{task: t, node: op.ID, left: leftCodec, right: rightCodec, keyer: keyer}, to.(func(U) bool))

@@ -3,7 +3,10 @@ package engine
 import (
 	"cmp"
 	"iter"
+	"slices"
 	"sync/atomic"
+
+	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/batch"
 	"fletch/engine/exec"
@@ -42,6 +45,7 @@ type Aggregator[V, A, R any] interface {
 type aggregation[K, V, A, U any] struct {
 	op     string
 	given  bool // the user's function is not nil
+	exact  bool // the fold comes to the same in whichever order and in whichever groups it is applied
 	fold   exec.Fold[V, A]
 	finish func(K, *A) U
 	// write returns the writing side.
@@ -52,6 +56,7 @@ func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[K, V, A, U], opts
 	codec, keyer, err := keyedTypes[K, A]()
 	op := exchange[U](in.job, in.node, a.op, plan.Shuffle{Partitioning: plan.ByHash, Combine: true, Ordered: true}, opts, err)
 	j, node := in.job, op.node
+	j.ops[node].Order = a.order()
 	j.require(node, a.given, "the function is nil")
 	x := exec.Keyed[K, V, A]{Node: node, Codec: codec, Keyer: keyer, Fold: a.fold, Slots: new(atomic.Int64)}
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
@@ -69,6 +74,29 @@ func aggregate[T, K, V, A, U any](in Dataset[T], a aggregation[K, V, A, U], opts
 	return op
 }
 
+// order says what the fold does about the order of values.
+func (a *aggregation[K, V, A, U]) order() plan.Order {
+	codec, err := batch.CodecOf[A]()
+	switch {
+	case a.exact:
+		return plan.MakesOrder
+	case err == nil && holdsFloats(codec.Schema().Fields()):
+		return plan.Rounds
+	default:
+		return plan.UsesOrder
+	}
+}
+
+// holdsFloats tells whether there are floats in columns, or in what they are made of.
+func holdsFloats(fields []arrow.Field) bool {
+	return slices.ContainsFunc(fields, func(f arrow.Field) bool {
+		if nested, ok := f.Type.(arrow.NestedType); ok {
+			return holdsFloats(nested.Fields())
+		}
+		return arrow.IsFloating(f.Type.ID())
+	})
+}
+
 // aggregatePairs aggregates the values of keys.
 func aggregatePairs[K, V, A, U any](in Dataset[KV[K, V]], a aggregation[K, V, A, U], opts []Option) Dataset[U] {
 	a.write = func(t *exec.Task, port exec.Port, partitions int, x exec.Keyed[K, V, A]) exec.Stream {
@@ -80,7 +108,7 @@ func aggregatePairs[K, V, A, U any](in Dataset[KV[K, V]], a aggregation[K, V, A,
 // aggregateKeys aggregates records that are all key.
 func aggregateKeys[K, A, U any](in Dataset[K], op string, fold exec.Fold[exec.None, A], finish func(K, *A) U, opts []Option) Dataset[U] {
 	return aggregate(in, aggregation[K, exec.None, A, U]{
-		op: op, given: true, fold: fold, finish: finish, write: exec.CombineKeys[K, A],
+		op: op, given: true, exact: true, fold: fold, finish: finish, write: exec.CombineKeys[K, A],
 	}, opts)
 }
 
@@ -107,10 +135,10 @@ func parts[K, V any](kv KV[K, V]) (K, V) { return kv.Key, kv.Value }
 // Reduce folds the values of each key to one of the same type. The fold must be associative; it is applied to values in
 // their order.
 func Reduce[K, V any](in Dataset[KV[K, V]], fold func(V, V) V, opts ...Option) Dataset[KV[K, V]] {
-	return reduce(in, "Reduce", fold, opts)
+	return reduce(in, "Reduce", false, fold, opts)
 }
 
-func reduce[K, V any](in Dataset[KV[K, V]], name string, fold func(V, V) V, opts []Option) Dataset[KV[K, V]] {
+func reduce[K, V any](in Dataset[KV[K, V]], name string, exact bool, fold func(V, V) V, opts []Option) Dataset[KV[K, V]] {
 	apply := func(acc *V, v V, fresh bool) {
 		if fresh {
 			*acc = v
@@ -119,7 +147,7 @@ func reduce[K, V any](in Dataset[KV[K, V]], name string, fold func(V, V) V, opts
 		}
 	}
 	return aggregatePairs(in, aggregation[K, V, V, KV[K, V]]{
-		op: name, given: fold != nil,
+		op: name, given: fold != nil, exact: exact,
 		fold:   exec.Fold[V, V]{Add: apply, Merge: apply},
 		finish: func(k K, acc *V) KV[K, V] { return Pair(k, *acc) },
 	}, opts)
@@ -158,12 +186,13 @@ type Number interface {
 
 // Sum returns the sum of each key's values. Integers wrap around as Go's do: map small ones to int64 first.
 func Sum[K any, V Number](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[K, V]] {
-	return reduce(in, "Sum", func(a, b V) V { return a + b }, opts)
+	var one V = 1 // of integers, the half is none, and sums are the same in any order
+	return reduce(in, "Sum", one/2 == 0, func(a, b V) V { return a + b }, opts)
 }
 
 // Min returns the least of each key's values.
 func Min[K any, V cmp.Ordered](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[K, V]] {
-	return reduce(in, "Min", func(a, b V) V {
+	return reduce(in, "Min", true, func(a, b V) V {
 		if before(b, a) {
 			return b
 		}
@@ -173,7 +202,7 @@ func Min[K any, V cmp.Ordered](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[
 
 // Max returns the greatest of each key's values; NaN is greater than any number.
 func Max[K any, V cmp.Ordered](in Dataset[KV[K, V]], opts ...Option) Dataset[KV[K, V]] {
-	return reduce(in, "Max", func(a, b V) V {
+	return reduce(in, "Max", true, func(a, b V) V {
 		if before(a, b) {
 			return b
 		}
@@ -219,6 +248,7 @@ func groupByKey[K, V, U any](in Dataset[KV[K, V]], name string, f func(K, iter.S
 	codec, keyer, err := keyedTypes[K, V]()
 	op := exchange[U](in.job, in.node, name, plan.Shuffle{Partitioning: plan.ByHash, Ordered: true}, opts, err)
 	j, node := in.job, op.node
+	j.ops[node].Order = plan.UsesOrder
 	j.require(node, f != nil, "the function is nil")
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
 		return exec.Scatter(t, node, port, partitions, codec, keyer(), parts[K, V])

@@ -78,14 +78,17 @@ func MapBatches[T, U any](in Dataset[T], f func(t *Task, rec arrow.Record) (arro
 		task := taskOf(t, in.job.ops[node])
 		return exec.MapBatches(t, node, in.codec, mapped.codec, func(rec arrow.Record) (arrow.Record, error) { return f(task, rec) }, out)
 	})
+	in.job.ops[mapped.node].Order = plan.UsesOrder // a batch has several records
 	return mapped
 }
 
-// Sample returns each record with the given chance, from 0 to 1. The same seed and input give the same sample.
+// Sample returns each record with the given chance, from 0 to 1. The same seed and input give the same sample, unless the
+// input's order has no meaning, as behind a join: which records are chosen follows from where they stand.
 func Sample[T any](in Dataset[T], fraction float64, seed uint64) Dataset[T] {
 	out := narrow(in, "Sample", true, func(t *exec.Task, _ int, out func(T) bool) exec.Stream {
 		return exec.Stream{Consume: exec.Sample(t, fraction, seed, out)}
 	})
+	in.job.ops[out.node].Order = plan.UsesOrder
 	in.job.require(out.node, fraction >= 0 && fraction <= 1, "a chance of %v: want one from 0 to 1", fraction)
 	return out
 }

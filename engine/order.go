@@ -77,6 +77,7 @@ func TopN[T any](in Dataset[T], n int, orders ...Order[T]) Dataset[T] {
 	x := plan.Shuffle{Partitioning: plan.ByNothing, Partitions: 1, Combine: true, Ordered: true}
 	op := exchange[T](in.job, in.node, "TopN", x, nil, checkOrder(orders))
 	j, node := in.job, op.node
+	j.ops[node].Order = plan.UsesOrder
 	j.require(node, n >= 0, "the number of records, %d, is negative", n)
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream {
 		return exec.WriteTop(t, node, port, in.codec, n, orderKey(t, node, orders))
@@ -92,6 +93,7 @@ func TopN[T any](in Dataset[T], n int, orders ...Order[T]) Dataset[T] {
 func Repartition[T any](in Dataset[T], n int) Dataset[T] {
 	op := exchange[T](in.job, in.node, "Repartition", plan.Shuffle{Partitioning: plan.ByRow, Partitions: n}, nil)
 	j, node := in.job, op.node
+	j.ops[node].Order = plan.UsesOrder
 	j.require(node, n >= 1, "the number of partitions, %d, is below 1", n)
 	j.ops[node].Write = func(t *exec.Task, port exec.Port, partitions int) exec.Stream {
 		return exec.Spread(t, node, port, in.codec, partitions)

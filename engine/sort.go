@@ -19,6 +19,7 @@ func SortBy[T any](in Dataset[T], orders ...Order[T]) Dataset[T] {
 	j := in.job
 
 	op := j.ops[samples.node]
+	op.Order = plan.UsesOrder
 	op.Moved = schemaOf(samples.codec)
 	op.Write = func(t *exec.Task, port exec.Port, _ int) exec.Stream {
 		return exec.WriteSample(t, samples.node, sorted.node, port, samples.codec, orderKey(t, samples.node, orders))

@@ -80,7 +80,7 @@ func prepare(ctx context.Context, job *engine.Job, config Config) (*prepared, er
 			return nil, fmt.Errorf("%v: %w", n, err)
 		}
 	}
-	p.stages, err = plan.Partitions(graph, stages, plan.Facts{Splits: p.splits, Partitions: config.Partitions})
+	p.stages, err = plan.Settle(graph, stages, plan.Facts{Splits: p.splits, Partitions: config.Partitions})
 	return p, fault.As(fault.Permanent, err)
 }
 

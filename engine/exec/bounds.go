@@ -38,7 +38,8 @@ const reservoirBytes = sampleKeys * (sampledBytes + 8 + int64(unsafe.Sizeof([]by
 
 // WriteSample returns the stream that writes a sample of the keys of its records to the one partition. Each record has the
 // same chance, whatever their number, which is not known before (Li: Reservoir-Sampling Algorithms of Time Complexity
-// O(n(1+log(N/n))), 1994, algorithm L). It is the same in every attempt. Bounds are made of it for the exchange of node sorted.
+// O(n(1+log(N/n))), 1994, algorithm L). Which ones are chosen follows from where they stand: see Sample. Bounds are made of it
+// for the exchange of node sorted.
 func WriteSample[T any](t *Task, node, sorted int, port Port, codec *batch.Codec[Sampled], key OrderKey[T]) Stream {
 	r := &reservoir{random: rand.New(rand.NewPCG(uint64(t.Ordinal), uint64(node))), weight: 1}
 	t.Share.Must(reservoirBytes)

@@ -6,7 +6,7 @@ import (
 )
 
 // Sample returns the consumer that passes each record on with the given chance. Which ones follows from the seed and from
-// where they stand in the input, so it is the same in every attempt.
+// where they stand in the input, so it is the same in every attempt as far as their order is: behind a join it is not.
 func Sample[T any](t *Task, fraction float64, seed uint64, out func(T) bool) func(T) bool {
 	s := &skips{random: rand.New(rand.NewPCG(seed, uint64(t.Ordinal))), log: math.Log1p(-fraction)}
 	s.skip()

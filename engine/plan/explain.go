@@ -12,7 +12,7 @@ const maxShownType = 40
 
 // Explain shows a plan to its author: a block for each stage with a line for each of its operators, in the order in
 // which a record passes them, and what the facts tell so far. An exchange ends the stage that writes it and begins the
-// one that reads it. The stages are those of Partitions.
+// one that reads it. The stages are those of Settle.
 func Explain(g *Graph, stages []Stage, facts Facts) string {
 	e := &explainer{graph: g, stages: stages, facts: &facts, readers: make(map[int][]int), wholes: make(map[int][]int), live: make([]bool, len(g.Nodes))}
 	for i := range stages {
@@ -90,12 +90,15 @@ func (e *explainer) header(s *Stage) string {
 	if s.Pass > 0 {
 		words = append(words, "read again")
 	}
+	if s.OrderDependent {
+		words = append(words, "order-dependent")
+	}
 	for _, c := range s.If {
-		more := "more than"
+		few := "more than %s or %d blocks"
 		if c.Small {
-			more = "at most"
+			few = "at most %s and %d blocks"
 		}
-		words = append(words, fmt.Sprintf("only if %d has %s %s", c.Exchange, more, size(lookupBytes)))
+		words = append(words, fmt.Sprintf("only if %d has "+few, c.Exchange, size(lookupBytes), lookupBlocks))
 	}
 	if s.ID < len(e.facts.Tasks) && e.facts.Tasks[s.ID] > 0 {
 		words = append(words, count(e.facts.Tasks[s.ID], "task"))
@@ -145,13 +148,6 @@ func (e *explainer) splits(s *Stage, n *Node) string {
 		return fmt.Sprintf("a sample of %s of %s", size(bytesOf(Sampled(splits))), words)
 	}
 	return words
-}
-
-func bytesOf(splits []Split) (bytes int64) {
-	for _, s := range splits {
-		bytes = addCapped(bytes, s.Bytes)
-	}
-	return bytes
 }
 
 // lines returns the stage's operators.
@@ -284,14 +280,6 @@ func join(ids []int) string {
 		words[i] = fmt.Sprint(id)
 	}
 	return strings.Join(words, ", ")
-}
-
-func sum(sizes []int64) int64 {
-	var total int64
-	for _, n := range sizes {
-		total = addCapped(total, n)
-	}
-	return total
 }
 
 // size returns a number of bytes with a decimal unit.

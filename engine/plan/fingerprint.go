@@ -71,6 +71,8 @@ func differs(w, h Node) string {
 		return fmt.Sprintf("sides %v instead of %v", h.Sides, w.Sides)
 	case !slices.Equal(w.Lookup, h.Lookup):
 		return fmt.Sprintf("inputs %v to look up instead of %v", h.Lookup, w.Lookup)
+	case w.Order != h.Order:
+		return fmt.Sprintf("order %d instead of %d", h.Order, w.Order)
 	case w.Type != h.Type:
 		return fmt.Sprintf("type %s instead of %s", h.Type, w.Type)
 	case text(w.Source) != text(h.Source):

@@ -40,7 +40,8 @@ type Node struct {
 	// Lookup are the inputs of a Meet, 0 or 1, whose records may be looked up: if few are written to such a one, every task
 	// reads it whole, and the records of the other input stay where they are. See Stage.If.
 	Lookup []int  `json:"lookup,omitempty"`
-	Type   string `json:"type"` // the schema of the records that come out
+	Order  Order  `json:"order,omitempty"` // what it does about the order of records
+	Type   string `json:"type"`            // the schema of the records that come out
 
 	Source   *Input    `json:"source,omitempty"`   // set for a Source
 	Exchange *Shuffle  `json:"exchange,omitempty"` // set for an Exchange
@@ -124,6 +125,10 @@ type Stage struct {
 	// If are what has to hold for the stage to run: of two ways to the same outputs one is taken, once the stages are complete
 	// that tell which. They are among Parents, whether or not the stage reads what they write.
 	If []Condition `json:"if,omitempty"`
+	// OrderDependent says that what a task of the stage writes to exchanges may be other records in other partitions when it
+	// runs again, as the order of its input, or of what it joins, is then another one. So whatever has read the former has to
+	// run again as well. A task of any other stage writes the same records to the same partitions, in whichever order.
+	OrderDependent bool `json:"order_dependent,omitempty"`
 }
 
 // Condition is that what is written to an exchange is small enough to be looked up by every task, or that it is not.
@@ -134,10 +139,13 @@ type Condition struct {
 
 // Inputs returns the exchanges whose partitions the tasks of a stage share out: the root, or the two that meet there; none
 // for a source.
-func (s *Stage) Inputs(g *Graph) []int {
-	switch n := &g.Nodes[s.Root]; n.Kind {
+func (s *Stage) Inputs(g *Graph) []int { return g.Nodes[s.Root].exchanges() }
+
+// exchanges returns what Stage.Inputs does of a stage's root.
+func (n *Node) exchanges() []int {
+	switch n.Kind {
 	case Exchange:
-		return []int{s.Root}
+		return []int{n.ID}
 	case Meet:
 		return n.Inputs
 	default:

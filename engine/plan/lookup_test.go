@@ -19,7 +19,7 @@ func TestEveryWayMovesTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if stages, err = Partitions(g, stages, facts); err != nil {
+		if stages, err = Settle(g, stages, facts); err != nil {
 			t.Fatal(err)
 		}
 		small := make(map[int]bool) // by exchange that decides
@@ -115,5 +115,44 @@ func checkParents(t *rapid.T, g *Graph, stages []Stage, s *Stage) {
 	}
 	if !slices.Equal(s.Parents, want) {
 		t.Fatalf("stage %d waits for %v, want %v", s.ID, s.Parents, want)
+	}
+}
+
+// TestForksLookAtEachStageOnce adds the second way of a join between a union of many sources and a web of operators.
+func TestForksLookAtEachStageOnce(t *testing.T) {
+	g := &Graph{Job: "wide"}
+	add := func(n Node, inputs ...int) int {
+		n.ID, n.Op, n.Inputs = len(g.Nodes), "Op", inputs
+		g.Nodes = append(g.Nodes, n)
+		return n.ID
+	}
+	shuffle := func(in int) int { return add(Node{Kind: Exchange, Exchange: &Shuffle{}}, in) }
+	var sources []int
+	for range maxWays {
+		sources = append(sources, add(Node{Source: &Input{Items: 10, ItemBytes: 1 << 20}}))
+	}
+	large := add(Node{Kind: Narrow}, sources...)
+	for range 1000 {
+		large = add(Node{Kind: Narrow}, large)
+	}
+	small := add(Node{Source: &Input{Items: 1, ItemBytes: 1}})
+	last := add(Node{Kind: Meet, Lookup: []int{1}}, shuffle(large), shuffle(small))
+	for range 1000 {
+		last = add(Node{Kind: Narrow}, slices.Repeat([]int{last}, 20)...)
+	}
+	add(Node{Kind: Sink, Sink: &Location{Path: "out"}}, shuffle(last))
+	stages, err := Stages(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newForker(g, stages)
+	f.forkAll(make([]int64, len(g.Nodes)))
+	if f.forks != 1 || f.looked > maxWays*(1000+1000*21)+1000 {
+		t.Errorf("%d joins have a second way, after %d looks", f.forks, f.looked)
+	}
+	f = newForker(g, stages)
+	f.looked = maxLooked - 1000
+	if f.forkAll(make([]int64, len(g.Nodes))); f.forks != 0 || f.looked > maxLooked+1000 {
+		t.Errorf("near the limit, %d joins have a second way, after %d looks", f.forks, f.looked)
 	}
 }

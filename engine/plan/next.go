@@ -43,14 +43,18 @@ func (f *Facts) splits(n *Node) ([]Split, error) {
 	return splits, nil
 }
 
-// lookupBytes is how much may be written to an exchange that every task then reads whole.
-const lookupBytes = 16 << 20
+// What may be written to an exchange that every task then reads whole: so many bytes, in so many blocks at the most, as each
+// of these costs a step of each task. There is a block for each partition of each task that writes.
+const (
+	lookupBytes  = 16 << 20
+	lookupBlocks = 4096
+)
 
 // Next returns the tasks of the stages that can be planned now and are not planned yet: those whose parents are all
 // complete. Call it at the start and whenever a stage has completed. Tasks come in the order of stages and indices; every
 // stage has at least one, but for those to skip: what their outputs are made of comes another way (see Stage.If). They count
 // as complete from then on. All full stages of a root have the same tasks; of a thin one, each task of a source reads a part
-// of the full one's with its index, and there may be fewer of others. The stages are those of Partitions. The result follows
+// of the full one's with its index, and there may be fewer of others. The stages are those of Settle. The result follows
 // from the arguments alone, so any master decides the same.
 func Next(g *Graph, stages []Stage, facts Facts) (tasks []Task, skip []int, err error) {
 	total := 0
@@ -63,7 +67,7 @@ func Next(g *Graph, stages []Stage, facts Facts) (tasks []Task, skip []int, err 
 		if !facts.plannable(s) {
 			continue
 		}
-		if !facts.hold(s.If) {
+		if !facts.hold(stages, s) {
 			skip, facts.Complete[i] = append(skip, i), true
 			continue
 		}
@@ -94,14 +98,25 @@ func (f *Facts) plannable(s *Stage) bool {
 
 func (f *Facts) complete(stage int) bool { return stage < len(f.Complete) && f.Complete[stage] }
 
-// hold tells whether conditions hold, once the stages are complete that decide about them.
-func (f *Facts) hold(conditions []Condition) bool {
-	for _, c := range conditions {
-		if small := sum(f.Bytes[c.Exchange]) <= lookupBytes; small != c.Small {
+// hold tells whether the conditions of a stage hold, once the stages are complete that decide about them.
+func (f *Facts) hold(stages []Stage, s *Stage) bool {
+	for _, c := range s.If {
+		small := sum(f.Bytes[c.Exchange]) <= lookupBytes && f.blocks(stages, s.Parents, c.Exchange) <= lookupBlocks
+		if small != c.Small {
 			return false
 		}
 	}
 	return true
+}
+
+// blocks returns how many blocks complete stages among parents have written to an exchange.
+func (f *Facts) blocks(stages []Stage, parents []int, exchange int) (blocks int) {
+	for _, p := range parents {
+		if i := slices.Index(stages[p].Outputs, exchange); i >= 0 && p < len(f.Tasks) {
+			blocks += f.Tasks[p] * stages[p].OutputPartitions[i]
+		}
+	}
+	return blocks
 }
 
 func (f *Facts) tasks(g *Graph, s *Stage) ([]Task, error) {

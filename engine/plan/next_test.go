@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ func TestNextCoversEverythingOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if stages, err = Partitions(g, stages, facts); err != nil {
+		if stages, err = Settle(g, stages, facts); err != nil {
 			t.Fatal(err)
 		}
 		facts.Tasks, facts.Complete = make([]int, len(stages)), make([]bool, len(stages))
@@ -150,6 +151,33 @@ func complete(t *rapid.T, g *Graph, stages []Stage, f *Facts) {
 	for k, out := range stages[done].Outputs {
 		if n := stages[done].OutputPartitions[k]; n > 0 && f.Bytes[out] == nil {
 			f.Bytes[out] = rapid.SliceOfN(rapid.Int64Range(0, rapid.SampledFrom([]int64{5 << 20, 100}).Draw(t, "most")), n, n).Draw(t, "bytes")
+		}
+	}
+}
+
+// TestManyBlocksAreNotLookedUp plans a join whose second side has few bytes, in blocks of so many tasks and partitions.
+func TestManyBlocksAreNotLookedUp(t *testing.T) {
+	for _, c := range []struct {
+		writers, partitions int
+		small               bool
+	}{{1, 1, true}, {4, 1024, true}, {5, 1024, false}, {4097, 1, false}} {
+		text := fmt.Sprintf("a = items 100 1000000 | shuffle hash %[2]d\nb = items %[1]d 0 | shuffle hash %[2]d\nlookup a b | shuffle hash | write out", c.writers, c.partitions)
+		g, err := parseGraph(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stages, err := Stages(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stages, err = Settle(g, stages, Facts{}); err != nil {
+			t.Fatal(err)
+		}
+		facts := Facts{Tasks: []int{c.writers}, Complete: []bool{true}, Bytes: map[int][]int64{3: make([]int64, c.partitions)}}
+		_, skip, err := Next(g, stages, facts)
+		shuffled := slices.IndexFunc(stages, func(s Stage) bool { return slices.Equal(s.Outputs, []int{1}) })
+		if err != nil || slices.Contains(skip, shuffled) != c.small {
+			t.Errorf("%d tasks wrote %d partitions: stages %v are skipped, %v", c.writers, c.partitions, skip, err)
 		}
 	}
 }

@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 const (
 	// partitionBytes is how much estimated input makes one more partition: small enough that one partition's table
@@ -16,28 +13,19 @@ const (
 	maxOwnPartitions = 1024
 )
 
-// Partitions returns the stages with the number of partitions of what they read and write. Of an exchange it is, in this
-// order: what the exchange says; one, where everything goes into one; the user's setting; one for each 32 MiB of the
-// estimated bytes of the sources above, for each 16 MiB where partitions are ranges, from 1 to 1024. Two exchanges that meet have as many as one that had the sources of
-// both above it. And it adds the stages of joins that may look up one of their inputs (see Stage.If), so that numbers of stages
-// are others than those of Stages. It uses facts.Splits and facts.Partitions alone, which are fixed at submission, as a job's part files
-// follow from it.
-func Partitions(g *Graph, stages []Stage, facts Facts) ([]Stage, error) {
-	if facts.Partitions < 0 || facts.Partitions > maxPartitions {
-		return nil, fmt.Errorf("%d partitions: it takes 1 to %d, or 0 to follow the input's size", facts.Partitions, maxPartitions)
-	}
-	above, err := bytesAbove(g, stages, &facts)
-	if err != nil {
-		return nil, err
-	}
+// settlePartitions returns the stages with the number of partitions of what they read and write. Of an exchange it is, in
+// this order: what the exchange says; one, where everything goes into one; the user's setting; one for each 32 MiB of the
+// estimated bytes of the sources above, for each 16 MiB where partitions are ranges, from 1 to 1024. Two exchanges that meet
+// have as many as one that had the sources of both above it.
+func settlePartitions(g *Graph, stages []Stage, setting int, above []int64) []Stage {
 	counts := make([]int, len(g.Nodes)) // by exchange
 	for i := range g.Nodes {
 		switch n := &g.Nodes[i]; n.Kind {
 		case Exchange:
-			counts[i] = partitions(n.Exchange, facts.Partitions, above[i])
+			counts[i] = partitions(n.Exchange, setting, above[i])
 		case Meet:
 			for _, in := range n.Inputs {
-				counts[in] = partitions(g.Nodes[in].Exchange, facts.Partitions, above[i])
+				counts[in] = partitions(g.Nodes[in].Exchange, setting, above[i])
 			}
 		}
 	}
@@ -52,7 +40,7 @@ func Partitions(g *Graph, stages []Stage, facts Facts) ([]Stage, error) {
 			s.OutputPartitions[k] = counts[out]
 		}
 	}
-	return forks(g, stages, above), nil
+	return stages
 }
 
 // bytesAbove returns by exchange and meet the estimated bytes of the sources that its records come from, each source once.
@@ -102,13 +90,4 @@ func partitions(x *Shuffle, setting int, bytes int64) int {
 	default:
 		return int(min(max(ceilDiv(bytes, partitionBytes), 1), maxOwnPartitions))
 	}
-}
-
-// ceilDiv divides a by b, neither negative, and rounds up without overflow.
-func ceilDiv(a, b int64) int64 {
-	q := a / b
-	if a%b > 0 {
-		q++
-	}
-	return q
 }

@@ -17,7 +17,7 @@ func TestPartitionsFollowTheSourcesAbove(t *testing.T) {
 			t.Fatal(err)
 		}
 		open := slices.Clone(stages)
-		parted, err := Partitions(g, stages, facts)
+		parted, err := Settle(g, stages, facts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,7 +59,7 @@ func (s *session) run(cmd, input string) (string, error) {
 		}
 		stages, err := Stages(s.graph)
 		if err == nil {
-			s.stages, err = Partitions(s.graph, stages, s.facts)
+			s.stages, err = Settle(s.graph, stages, s.facts)
 		}
 		return "ok\n", err
 	case "explain":

@@ -68,7 +68,7 @@ func TestWriterRunsWithItsSample(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if stages, err = Partitions(g, stages, drawFacts(t, g)); err != nil {
+		if stages, err = Settle(g, stages, drawFacts(t, g)); err != nil {
 			t.Fatal(err)
 		}
 		small := make(map[int]bool)

@@ -15,10 +15,12 @@ import (
 //	items 1000 8 | ...                 1000 items of 8 bytes
 //	meet a b | Map | write c           two shuffles that meet
 //	lookup a b | Map | write c         two shuffles that meet, unless one of them is small
+//	cogroup a b | write c              two shuffles whose groups meet
 //	words | Map with a b | ...         sides, which are shuffles
 //
 // A shuffle takes hash, row, range or one, combine, ordered, thin and a number of partitions; any other first word of a
-// step is a narrow operator of that name. What stands after " : " is the step's type; otherwise it is that of the first input.
+// step is a narrow operator of that name. What they do about order is what the engine's operators do that are like them;
+// rounds and folds are combiners of floats and of what is not the same in another order. What stands after " : " is the step's type; otherwise it is that of the first input.
 func parseGraph(text string) (*Graph, error) {
 	p := &parser{graph: &Graph{Job: "test"}, names: make(map[string]int)}
 	for i, l := range strings.Split(text, "\n") {
@@ -56,7 +58,7 @@ func (p *parser) line(number int, l string) error {
 				inputs = []int{id}
 				continue
 			}
-			if slices.Contains([]string{"union", "meet", "lookup"}, words[0]) {
+			if slices.Contains([]string{"union", "meet", "lookup", "cogroup"}, words[0]) {
 				for _, w := range words[1:] {
 					n.Inputs = append(n.Inputs, p.names[w])
 				}
@@ -97,7 +99,7 @@ func describe(n *Node, words []string) (err error) {
 		n.Kind, n.Op, n.Type = Sink, "csvio.Write", ""
 		n.Sink = &Location{Path: words[1], Suffix: ".csv"}
 	case "shuffle":
-		n.Kind, n.Op, n.Exchange = Exchange, "Reduce", &Shuffle{}
+		n.Kind, n.Op, n.Order, n.Exchange = Exchange, "Reduce", UsesOrder, &Shuffle{}
 		for _, w := range words[1:] {
 			switch w {
 			case "hash":
@@ -106,11 +108,17 @@ func describe(n *Node, words []string) (err error) {
 			case "one":
 				n.Op, n.Exchange.Partitioning = "TopN", ByNothing
 			case "range":
-				n.Op, n.Exchange.Partitioning = "SortBy", ByRange
+				n.Op, n.Order, n.Exchange.Partitioning = "SortBy", KeepsOrder, ByRange
 			case "thin":
 				n.Exchange.Thin = true
 			case "combine":
-				n.Exchange.Combine = true
+				n.Order, n.Exchange.Combine = MakesOrder, true
+			case "folds":
+				n.Order, n.Exchange.Combine = UsesOrder, true
+			case "rounds":
+				n.Order, n.Exchange.Combine = Rounds, true
+			case "keep":
+				n.Order = KeepsOrder
 			case "ordered":
 				n.Exchange.Ordered = true
 			default:
@@ -118,9 +126,13 @@ func describe(n *Node, words []string) (err error) {
 			}
 		}
 	case "meet":
-		n.Kind, n.Op = Meet, "Join"
+		n.Kind, n.Op, n.Order = Meet, "Join", LosesOrder
 	case "lookup":
-		n.Kind, n.Op, n.Lookup = Meet, "Join", []int{0, 1}
+		n.Kind, n.Op, n.Order, n.Lookup = Meet, "Join", LosesOrder, []int{0, 1}
+	case "cogroup":
+		n.Kind, n.Op, n.Order = Meet, "CoGroup", UsesOrder
+	case "Sample":
+		n.Kind, n.Op, n.Order = Narrow, "Sample", UsesOrder
 	default:
 		n.Kind, n.Op = Narrow, words[0]
 	}

@@ -11,7 +11,7 @@ func TestSkewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stages, err = Partitions(g, stages, Facts{}); err != nil {
+	if stages, err = Settle(g, stages, Facts{}); err != nil {
 		t.Fatal(err)
 	}
 	const M = 1 << 20

@@ -1,10 +1,5 @@
 package plan
 
-import (
-	"math"
-	"math/bits"
-)
-
 const (
 	minSplitBytes = 1 << 20
 	maxSplitBytes = 64 << 20
@@ -34,21 +29,4 @@ func ItemSplits(in Input) []Split {
 		first += count
 	}
 	return splits
-}
-
-// addCapped adds two sizes; a sum beyond an int64 stays at its greatest value, as sizes are estimates.
-func addCapped(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
-}
-
-// mulCapped multiplies two sizes likewise.
-func mulCapped(a, b int64) int64 {
-	high, low := bits.Mul64(uint64(a), uint64(b))
-	if high > 0 || low > math.MaxInt64 {
-		return math.MaxInt64
-	}
-	return int64(low)
 }

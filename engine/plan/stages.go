@@ -17,7 +17,7 @@ const (
 
 // Stages cuts a valid graph at its exchanges: see Stage. A stage's parents stand before it, and as far as that leaves a
 // choice, stages come in the order of their roots' nodes. Nodes that reach no sink are left out: what nobody writes is
-// neither computed nor read. The stages' numbers of partitions are still open: see Partitions.
+// neither computed nor read. What follows from the input's size is still open: see Settle.
 func Stages(g *Graph) ([]Stage, error) {
 	c := &cutter{graph: g, users: liveUsers(g), reached: make(map[int][]int), stages: make(map[reading]*draft), writers: make(map[int][]*draft)}
 	for root := range g.Nodes {
@@ -187,7 +187,7 @@ func (c *cutter) place(b branch) error {
 	s := c.stages[at]
 	if s == nil {
 		s = &draft{reading: at}
-		for _, x := range (&Stage{Root: at.root}).Inputs(c.graph) {
+		for _, x := range c.graph.Nodes[at.root].exchanges() {
 			c.follow(s, x)
 		}
 		c.stages[at] = s

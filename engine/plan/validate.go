@@ -99,6 +99,7 @@ func (p *problems) node(g *Graph, i int) {
 		p.check(n.Kind == Meet && (in == 0 || in == 1) && (k == 0 || in > n.Lookup[k-1]), "%s: its input %d can't be looked up", name, in)
 	}
 	p.check(n.Kind <= Meet, "%s: unknown kind %d", name, n.Kind)
+	p.check(n.Order <= Rounds, "%s: unknown order %d", name, n.Order)
 	p.check((n.Kind == Source) == (n.Source != nil), "%s: a source, and only a source, says what it reads", name)
 	p.check((n.Kind == Exchange) == (n.Exchange != nil), "%s: an exchange, and only an exchange, says how it partitions", name)
 	p.check((n.Kind == Sink) == (n.Sink != nil), "%s: a sink, and only a sink, says where it writes", name)

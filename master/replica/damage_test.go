@@ -109,7 +109,8 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, change := range map[string]string{
-		"written in format 2, by a newer version of fletch": strings.Replace(string(text), `"format":1`, `"format":2`, 1),
+		"written in format 3, by a newer version of fletch":  strings.Replace(string(text), `"format":2`, `"format":3`, 1),
+		"written in format 1, by an older version of fletch": strings.Replace(string(text), `"format":2`, `"format":1`, 1),
 		"is damaged": "{",
 	} {
 		if err := os.WriteFile(name, []byte(change), 0o600); err != nil {

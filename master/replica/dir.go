@@ -20,8 +20,9 @@ const (
 )
 
 // format is the version of the directory's layout, of the log's entries and of the snapshots: one number, as none of
-// them is read without the others.
-const format = 1
+// them is read without the others. It is another one too when a command makes something else of the same state, such as other
+// stages of a job (plan.Stages, plan.Settle): masters that apply one log must come to one state.
+const format = 2
 
 // identity says whose directory it is. It is written once.
 type identity struct {
@@ -89,7 +90,8 @@ func (d *directory) identify(want identity) error {
 		return fmt.Errorf("%s was written in format %d, by a newer version of fletch: this one reads format %d; run the newer one",
 			d.path, have.Format, want.Format)
 	case have.Format != want.Format:
-		return fmt.Errorf("%s is of format %d: this version of fletch reads format %d", d.path, have.Format, want.Format)
+		return fmt.Errorf("%s was written in format %d, by an older version of fletch: this one reads format %d; run the older one, or begin anew with empty directories on all masters",
+			d.path, have.Format, want.Format)
 	case have.Cluster != want.Cluster:
 		return fmt.Errorf("%s belongs to cluster %s, not to %s: take another directory, or correct the cluster's identity",
 			d.path, have.Cluster, want.Cluster)

@@ -211,7 +211,8 @@ func taskFrom(m *api.SnapshotRecord_Task, splits []plan.Split) (*state.Task, err
 		}
 		planned.Split = &splits[planned.Index]
 	}
-	t := &state.Task{Task: *planned, StageAttempt: int(m.GetStageAttempt()), Committed: m.GetCommitted(), RetryAt: timeOf(m.GetRetryAtUnixNanos())}
+	t := &state.Task{Task: *planned, StageAttempt: int(m.GetStageAttempt()), Committed: m.GetCommitted(), Measured: m.GetMeasured(),
+		RetryAt: timeOf(m.GetRetryAtUnixNanos())}
 	if t.Committed {
 		result, err := m.GetResult().Plan()
 		if err != nil {

@@ -148,7 +148,7 @@ func taskOf(t *state.Task, splits []plan.Split) *api.SnapshotRecord_Task {
 	}
 	m := &api.SnapshotRecord_Task{
 		Task: api.TaskOf(&planned), SubmittedSplit: submitted, StageAttempt: narrow(t.StageAttempt),
-		Committed: t.Committed, RetryAtUnixNanos: nanos(t.RetryAt),
+		Committed: t.Committed, Measured: t.Measured, RetryAtUnixNanos: nanos(t.RetryAt),
 	}
 	if t.Committed {
 		m.Winner, m.Holder = attemptOf(t.Winner), holderOf(t.Holder)

@@ -40,7 +40,7 @@ func (c Commit) change(j *Job, ws workers) (*Job, error) {
 		failed, err := Fail{Attempt: c.Attempt, Worker: c.Worker, Class: fault.Permanent, Message: err.Error(), At: c.At}.change(j, ws)
 		return failed, cmp.Or(err, failed.Fence(c.Attempt))
 	}
-	if t.StageAttempt == 0 {
+	if !t.Measured {
 		j = j.measure(c.Result.Shuffles)
 	}
 	// The state's own copies of names: those of a decoded command would take memory for each task.
@@ -92,7 +92,7 @@ func bySink(a, b plan.Part) int {
 // win makes the attempt the winner of task t.
 func (j *Job) win(t *Task, c *Commit) *Job {
 	won := *t
-	won.Committed, won.Winner, won.Holder = true, c.Attempt, Holder{c.Worker, c.Epoch}
+	won.Committed, won.Measured, won.Winner, won.Holder = true, true, c.Attempt, Holder{c.Worker, c.Epoch}
 	won.Parts = slices.SortedFunc(slices.Values(c.Result.Parts), bySink)
 	won.Counters, won.Metrics = c.Result.Counters, c.Result.Metrics
 	stage := *j.Stages[t.Stage]

@@ -12,7 +12,7 @@ type exchange struct {
 	node    int
 	readers []int // the stages that read it, whole or partition by partition; never changes
 	// bytes is what was written, by partition; empty before the first commit. A task counts once: what a second winner
-	// writes after a loss is the same but for compression, and a plan must not depend on it. Once the job has ended it is
+	// writes after a loss is most often the same but for compression, and a plan must not depend on it. Once the job has ended it is
 	// the sum alone.
 	bytes []int64
 }

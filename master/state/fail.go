@@ -46,6 +46,9 @@ func (c Fail) change(j *Job, ws workers) (*Job, error) {
 	if t != nil && t.failed(c.Attempt) != nil || j.Failure != nil && j.Failure.Attempt == c.Attempt {
 		return j, nil
 	}
+	if c.Class == fault.FetchFailed && t != nil && c.Attempt.StageAttempt < t.StageAttempt && j.replaced(c.Lost) && j.open() == nil {
+		return j, nil // it is known, perhaps from this very report, which has let the reader begin anew as well
+	}
 	if err := j.fence(t, c.Attempt); err != nil {
 		return j, err
 	}
@@ -77,6 +80,14 @@ func (j *Job) blames(lost []AttemptID, stage int) bool {
 		}
 	}
 	return len(lost) > 0
+}
+
+// replaced tells whether other attempts are to take the place of all that are lost.
+func (j *Job) replaced(lost []AttemptID) bool {
+	return len(lost) > 0 && !slices.ContainsFunc(lost, func(id AttemptID) bool {
+		t := j.task(id)
+		return id.Job != j.ID || t == nil || id.StageAttempt >= t.StageAttempt
+	})
 }
 
 // blame counts a failure against its task and fails the job at the limit.

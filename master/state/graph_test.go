@@ -24,6 +24,7 @@ type fataler interface {
 //	write IN           a sink
 //	meet IN IN         two exchanges that meet
 //	lookup IN IN       two exchanges that meet, unless one of them is small
+//	row N IN           an exchange into N partitions in turn
 //	thin IN            an exchange into one partition, of a sample
 //
 // A side follows the inputs of a node behind a plus sign, such as "map 1 +0".
@@ -61,11 +62,15 @@ func parseGraph(t fataler, text string) (*plan.Graph, map[int][]plan.Split) {
 		case "shuffle":
 			n.Kind, n.Inputs, n.Exchange = plan.Exchange, args[1:], &plan.Shuffle{Partitions: args[0]}
 		case "meet":
-			n.Kind, n.Inputs = plan.Meet, args
+			n.Kind, n.Order, n.Inputs = plan.Meet, plan.LosesOrder, args
 		case "lookup":
-			n.Kind, n.Inputs, n.Lookup = plan.Meet, args, []int{0, 1}
+			n.Kind, n.Order, n.Inputs, n.Lookup = plan.Meet, plan.LosesOrder, args, []int{0, 1}
+		case "row":
+			n.Kind, n.Order, n.Inputs = plan.Exchange, plan.UsesOrder, args[1:]
+			n.Exchange = &plan.Shuffle{Partitioning: plan.ByRow, Partitions: args[0]}
 		case "thin":
-			n.Kind, n.Inputs, n.Exchange = plan.Exchange, args, &plan.Shuffle{Partitioning: plan.ByNothing, Thin: true}
+			n.Kind, n.Order, n.Inputs = plan.Exchange, plan.UsesOrder, args
+			n.Exchange = &plan.Shuffle{Partitioning: plan.ByNothing, Thin: true}
 		case "write":
 			n.Kind, n.Inputs, n.Sink = plan.Sink, args, &plan.Location{Path: fmt.Sprintf("out/%d", i)}
 		}

@@ -26,17 +26,25 @@ var shapes = []string{
 	"read 2\nshuffle 1 0\nshuffle 1 1\nmap 0 +2\nwrite 3\nshuffle 2 3\nwrite 5",
 	"read 2\nshuffle 3 0\nread 1\nshuffle 3 2\nlookup 3 1\nshuffle 2 4\nwrite 5",
 	"read 2\nthin 0\nshuffle 1 1\nshuffle 3 0 +2\nwrite 3\nshuffle 2 3 +1\nwrite 5",
+	"read 2\nshuffle 2 0\nread 1\nshuffle 2 2\nmeet 1 3\nrow 2 4\nshuffle 2 5\nrow 2 6\nwrite 7\nwrite 5",
+	"read 2\nshuffle 2 0\nread 1\nshuffle 2 2\nmeet 1 3\nthin 4\nshuffle 1 5\nshuffle 3 4 +6\nwrite 7\nrow 2 7\nshuffle 2 9\nwrite 10",
+	"read 2\nshuffle 2 0\nread 1\nshuffle 2 2\nlookup 3 1\nrow 2 4\nshuffle 2 5\nread 1\nshuffle 2 7\nmeet 6 8\nrow 3 9\nwrite 10",
 }
 
 // world drives one machine with random commands and checks each step. From some step on a twin, restored from a snapshot,
 // gets the same commands and must give the same answers.
 type world struct {
 	m, twin   *Machine
+	calm      bool // most commands bring the job on
 	now       time.Time
 	accepted  []Command
 	bytes     map[int][]int64 // by exchange: what first winners wrote
+	read      map[attempted]string
 	snapshots []snapshot
 }
+
+// attempted is a task under a stage attempt.
+type attempted struct{ stage, task, stageAttempt int }
 
 type snapshot struct {
 	job  *Job
@@ -45,10 +53,15 @@ type snapshot struct {
 
 func TestRandomCommands(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{m: New(), now: time.Unix(1, 0).UTC(), bytes: make(map[int][]int64)}
+		w := &world{m: New(), now: time.Unix(1, 0).UTC(), bytes: make(map[int][]int64), read: make(map[attempted]string)}
 		g, splits := parseGraph(t, rapid.SampledFrom(shapes).Draw(t, "shape"))
 		w.apply(t, Submit{ID: "a", Graph: g, Splits: splits, Settings: Settings{MaxLost: rapid.IntRange(0, 9).Draw(t, "lost")}})
 		b, _ := w.m.Apply(Submit{ID: "b", Graph: g, Splits: splits})
+		if w.calm = rapid.Bool().Draw(t, "calm"); w.calm {
+			for _, worker := range []string{"w1", "w2", "w3"} {
+				w.apply(t, Register{Worker: worker, Incarnation: "one", Address: "host:1", At: w.now})
+			}
+		}
 		steps := rapid.IntRange(0, 120).Draw(t, "steps")
 		restore := rapid.IntRange(0, steps).Draw(t, "restore")
 		for i := range steps {
@@ -80,21 +93,24 @@ func TestRandomCommands(t *testing.T) {
 
 // draw draws a command of any kind, sensible or not.
 func (w *world) draw(t *rapid.T) Command {
+	w.now = w.now.Add(time.Second)
+	if w.calm && rapid.IntRange(0, 7).Draw(t, "calm") > 0 {
+		return w.drawAdvance(t)
+	}
 	kinds := []string{
 		"commit", "commit", "commit", "advance", "advance", "advance", "advance", "advance", "advance", "advance", "fail",
 		"unread", "plan", "publish", "published", "again", "register", "register", "lose", "end",
 	}
-	w.now = w.now.Add(time.Second)
 	j := w.m.Job("a")
 	switch rapid.SampledFrom(kinds).Draw(t, "kind") {
 	case "commit":
-		return w.drawCommit(t, j, drawAttempt(t, j))
-	case "advance":
-		if task := firstRunnable(j); task != nil && j.Duty == NoDuty {
-			number := rapid.Uint64Range(1, 5).Draw(t, "number")
-			return w.drawCommit(t, j, AttemptID{Job: "a", Stage: task.Stage, StageAttempt: task.StageAttempt, Task: task.Index, Term: 1, Number: number})
+		id := drawAttempt(t, j)
+		if !w.mayRun(j, id) {
+			return w.drawAdvance(t)
 		}
-		return w.duty(t, j)
+		return w.drawCommit(t, j, id)
+	case "advance":
+		return w.drawAdvance(t)
 	case "register":
 		return Register{
 			Worker: drawWorker(t), Incarnation: rapid.SampledFrom([]string{"one", "two"}).Draw(t, "incarnation"), Address: "host:1", At: w.now,
@@ -135,6 +151,23 @@ func (w *world) draw(t *rapid.T) Command {
 		return Cancel{Job: "a", Reason: "no", At: w.now}
 	}
 	return rapid.SampledFrom(w.accepted).Draw(t, "again")
+}
+
+// drawAdvance draws what brings the job on.
+func (w *world) drawAdvance(t *rapid.T) Command {
+	j := w.m.Job("a")
+	if task := firstRunnable(j); task != nil && j.Duty == NoDuty {
+		number := rapid.Uint64Range(1, 5).Draw(t, "number")
+		return w.drawCommit(t, j, AttemptID{Job: "a", Stage: task.Stage, StageAttempt: task.StageAttempt, Task: task.Index, Term: 1, Number: number})
+	}
+	return w.duty(t, j)
+}
+
+// mayRun tells whether there can be such an attempt: not if its stage was never runnable under its stage attempt.
+func (w *world) mayRun(j *Job, id AttemptID) bool {
+	task := j.task(id)
+	_, runnable := w.read[attempted{id.Stage, id.Task, id.StageAttempt}]
+	return task == nil || task.StageAttempt != id.StageAttempt || runnable
 }
 
 // drawAttempt draws an attempt: most often a current one of some task.
@@ -230,8 +263,12 @@ func (w *world) checkStep(t *rapid.T, before, after *Job, c Command) {
 		if after.Status.Ended() {
 			break // the tasks are not kept
 		}
+		anew := beginsAnew(before, after, i)
 		for was := range s.Tasks() {
 			now := after.Stages[i].Task(was.Index)
+			if again := was.Committed && !now.Committed; (now.StageAttempt > was.StageAttempt) != (anew || again) || now.StageAttempt > was.StageAttempt+1 {
+				t.Fatalf("%#v took stage %d, task %d from stage attempt %d to %d", c, i, was.Index, was.StageAttempt, now.StageAttempt)
+			}
 			commit, committed := c.(Commit)
 			fail, failed := c.(Fail)
 			switch {
@@ -241,17 +278,75 @@ func (w *world) checkStep(t *rapid.T, before, after *Job, c Command) {
 				}
 			case was.Committed:
 				reported := failed && slices.Contains(fail.Lost, was.Winner)
-				if !reported && w.m.workers.hold(was.Holder) || !after.needs(&s.Stage) || now.StageAttempt != was.StageAttempt+1 {
+				if !anew && (!reported && w.m.workers.hold(was.Holder) || !after.needs(&s.Stage)) {
 					t.Fatalf("%#v took %s its win", c, was.Winner)
 				}
 			case now.Committed:
 				if !committed || commit.Attempt != now.Winner || now.StageAttempt != was.StageAttempt || !w.m.workers.hold(now.Holder) {
 					t.Fatalf("%#v made %s win", c, now.Winner)
 				}
-				if now.StageAttempt == 0 {
+				if !was.Measured {
 					w.measure(commit.Result.Shuffles)
 				}
 			}
+		}
+	}
+}
+
+// beginsAnew tells whether the tasks of a stage have to begin anew after a change, as a stage that they read has whose output
+// depends on order, or what that comes from.
+func beginsAnew(before, after *Job, stage int) bool {
+	return slices.ContainsFunc(after.writersFor(stage), func(writer int) bool {
+		reopened := false
+		for was := range before.Stages[writer].Tasks() {
+			reopened = reopened || after.Stages[writer].Task(was.Index).StageAttempt > was.StageAttempt
+		}
+		return reopened && after.Stages[writer].OrderDependent || beginsAnew(before, after, writer)
+	})
+}
+
+// writersFor returns the stages that write what a stage reads.
+func (j *Job) writersFor(stage int) (writers []int) {
+	reads := j.Stages[stage].Reads(j.Graph)
+	for i, s := range j.Stages {
+		if slices.ContainsFunc(s.Outputs, func(out int) bool { return slices.Contains(reads, out) }) {
+			writers = append(writers, i)
+		}
+	}
+	return writers
+}
+
+// source says what a stage reads, as far as it may be another when it is made again: the winners of the stages whose output
+// depends on order, directly or not.
+func (j *Job) source(stage int) string {
+	var b strings.Builder
+	for _, writer := range j.writersFor(stage) {
+		if j.Stages[writer].OrderDependent {
+			for task := range j.Stages[writer].Tasks() {
+				fmt.Fprint(&b, task.Winner, " ")
+			}
+		}
+		b.WriteString(j.source(writer))
+	}
+	return b.String()
+}
+
+// checkRead checks that an attempt reads the same whenever it can begin, and that this stands once it has won.
+func (w *world) checkRead(t *rapid.T, j *Job) {
+	for i, s := range j.Stages {
+		if j.Status.Ended() || s.Committed == 0 && !j.Runnable(i) {
+			continue
+		}
+		source := j.source(i)
+		for task := range s.Tasks() {
+			if !task.Committed && !j.Runnable(i) {
+				continue
+			}
+			at := attempted{i, task.Index, task.StageAttempt}
+			if read, known := w.read[at]; known && read != source {
+				t.Fatalf("stage %d, task %d has read %s, which is now %s", i, task.Index, read, source)
+			}
+			w.read[at] = source
 		}
 	}
 }
@@ -308,6 +403,7 @@ func (w *world) checkJob(t *rapid.T, j *Job) {
 			}
 		}
 	}
+	w.checkRead(t, j)
 	if have := j.Facts().Bytes; !j.Status.Ended() && !reflect.DeepEqual(have, w.bytes) {
 		t.Fatalf("the exchanges have %v bytes, want %v", have, w.bytes)
 	}

@@ -67,12 +67,14 @@ func (s *Stage) NextPending(from int) *Task { return s.tasks.pending(from) }
 // Task is a snapshot of one task. It is pending or committed; that it runs is known to workers alone.
 type Task struct {
 	plan.Task
-	// StageAttempt is the stage attempt that its attempts must belong to. It grows with each loss of the task's output.
+	// StageAttempt is the stage attempt that its attempts must belong to. It grows with each loss of the task's output, and of
+	// what it reads where that can't be made again as it was.
 	StageAttempt int
 	// Lost is who held what readers could not read, without those that were lost themselves by the time of the next such
 	// loss. See Settings.MaxLost.
 	Lost      []Holder
 	Committed bool
+	Measured  bool // the sizes of what it writes are known: it has been committed at some time
 	// Winner is the attempt whose output counts. Invariant: set exactly if Committed; Winner.StageAttempt == StageAttempt;
 	// it is not among Failures.
 	Winner AttemptID
@@ -83,7 +85,8 @@ type Task struct {
 	Parts    []plan.Part
 	Counters map[string]int64 // the winner's
 	Metrics  plan.Metrics     // the winner's
-	// Failures are those of attempts of this stage attempt, oldest first, without those that only failed to fetch.
+	// Failures are those of attempts since the task was planned or last lost a winner, oldest first, without those that only
+	// failed to fetch.
 	Failures []Failure
 	// RetryAt is the earliest time of the next attempt after a failure.
 	RetryAt time.Time

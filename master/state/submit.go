@@ -69,7 +69,7 @@ func (c Submit) job() (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	stages, err = plan.Partitions(c.Graph, stages, plan.Facts{Splits: c.Splits, Partitions: settings.Partitions})
+	stages, err = plan.Settle(c.Graph, stages, plan.Facts{Splits: c.Splits, Partitions: settings.Partitions})
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func (m *Machine) raise(w Worker, why Failure) uint64 {
 	m.workers[w.ID] = w
 	for _, j := range m.Active() {
 		if known { // a new one held nothing
-			m.replace(j, j.reopenGone(m.workers, len(j.Stages)-1, why))
+			m.replace(j, j.reopenGone(m.workers, why))
 		}
 	}
 	return m.epoch

@@ -88,3 +88,46 @@ func TestEndlessLossesEndTheJob(t *testing.T) {
 	}
 	t.Error("the job goes on for ever")
 }
+
+// TestEndlessLossesBehindAJoinEndTheJob loses the two tasks of a join in turn: neither as often as their reader begins anew.
+func TestEndlessLossesBehindAJoinEndTheJob(t *testing.T) {
+	m := New()
+	apply := func(c Command) Outcome {
+		t.Helper()
+		o, err := m.Apply(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	g, splits := parseGraph(t, "read 1\nshuffle 2 0\nread 1\nshuffle 2 2\nmeet 1 3\nrow 1 4\nwrite 5")
+	apply(Submit{ID: "a", Graph: g, Splits: splits})
+	apply(Register{Worker: "w1", Incarnation: "first", Address: "host:1"})
+	holders := []Holder{{}, {"w1", 1}} // by task of the join
+	for n := range uint64(4 * maxStageAttempts) {
+		worker := fmt.Sprintf("w%d", n%2)
+		holders[n%2] = Holder{worker, apply(Register{Worker: worker, Incarnation: fmt.Sprint(n), Address: "host:1"}).Worker.Epoch}
+		j := m.Job("a")
+		if j.Status.Ended() {
+			if want := "what stage 3 reads was lost 100 times, the last time: worker " + worker + " has started again"; j.Err().Error() != want {
+				t.Errorf("after %d losses: %v", n, j.Err())
+			}
+			return
+		}
+		for task := firstRunnable(j); j.Duty == DutyPlan || task != nil && task.Stage < 3; task = firstRunnable(j) {
+			if j.Duty == DutyPlan {
+				j = apply(nextPlan(t, j)).Job
+				continue
+			}
+			id := AttemptID{Job: "a", Stage: task.Stage, StageAttempt: task.StageAttempt, Task: task.Index, Term: 1, Number: n}
+			c := Commit{Attempt: id, Result: fittingResult(j, id, nil)}
+			if task.Stage < 2 {
+				c.Result = fittingResult(j, id, []int64{5_000_000, 5_000_000})
+			} else {
+				c.Worker, c.Epoch = holders[task.Index].Worker, holders[task.Index].Epoch
+			}
+			j = apply(c).Job
+		}
+	}
+	t.Error("the job goes on for ever")
+}

@@ -49,7 +49,7 @@ func newBench(t *testing.T, job *engine.Job, partitions int) *bench {
 	b := &bench{t: t, graph: graph, temp: t.TempDir()}
 	stages, err := plan.Stages(graph)
 	if err == nil {
-		stages, err = plan.Partitions(graph, stages, plan.Facts{Partitions: partitions})
+		stages, err = plan.Settle(graph, stages, plan.Facts{Partitions: partitions})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -297,7 +297,7 @@ func planned(t *testing.T, graph *plan.Graph, args []string) *work {
 		half := source.Items / 2
 		w.splits = []plan.Split{{Count: half}, {First: half, Count: source.Items - half}}
 	}
-	if w.stages, err = plan.Partitions(w.graph, stages, facts); err != nil {
+	if w.stages, err = plan.Settle(w.graph, stages, facts); err != nil {
 		t.Fatal(err)
 	}
 	return w
