@@ -30,6 +30,8 @@ type Task struct {
 	Log *slog.Logger
 	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
+	// Sampled says that the stage reads a sample: what comes of it is an estimate, and no record of it counts.
+	Sampled bool
 	// Index is the task's number within its stage.
 	Index int
 	// Ordinal is the number of what is being read, in the order of the input: the split's, or the partition's, which

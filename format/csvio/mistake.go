@@ -17,7 +17,7 @@ import (
 // until then, and to look for an earlier flaw, which may be the cause of this one.
 func (r *reader) tell(b block, wrong *flaw) error {
 	var first string
-	err := r.do(func() error {
+	err := r.blocks.do(func() error {
 		b, wrong, err := r.blocks.firstFlaw(b, wrong)
 		if err != nil {
 			return err
@@ -66,7 +66,9 @@ func (b *blocks) firstFlaw(found block, wrong *flaw) (block, *flaw, error) {
 		return found, wrong, nil
 	}
 	before := plan.FileRange{Path: found.in.Path, Length: found.start + int64(wrong.from), Size: found.in.Size}
-	all := newBlocks(b.ctx, []plan.FileRange{before}, nil, b.options, b.maxLine, atOnce)
+	how := *b.reading
+	how.cells, how.start = nil, atOnce
+	all := newBlocks([]plan.FileRange{before}, &how)
 	for {
 		earlier, err := all.next()
 		if err == nil {

@@ -117,7 +117,10 @@ func BenchmarkBoundary(b *testing.B) {
 			in.Offset = in.Size * 3 / 4
 			in.Length = in.Size - in.Offset
 			for b.Loop() {
-				s := section{ctx: context.Background(), in: in, options: newOptions("", nil), maxLine: 16 << 20, lookBack: lookBackBytes}
+				s := section{in: in, reading: &reading{
+					options: newOptions("", nil), ctx: context.Background(), maxLine: 16 << 20, memory: ample{},
+					alive: func() {}, chunk: chunkBytes, lookBack: lookBackBytes,
+				}}
 				if _, err := s.next(nil, chunkBytes); err != nil {
 					b.Fatal(err)
 				}

@@ -1,8 +1,6 @@
 package csvio
 
 import (
-	"context"
-
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/plan"
@@ -16,20 +14,16 @@ const maxLineLimit = 1 << 30
 type reader struct {
 	blocks  *blocks
 	records *records
-	do      func(f func() error) error // runs f, which may block
 
 	last block // that the last batch is of
 	err  error // that Next ended with
 }
 
-func newReader(ctx context.Context, files []plan.FileRange, schema *arrow.Schema, l *layout, o *options, maxLine int,
-	start input.Start[piece], do func(f func() error) error,
-) *reader {
-	return &reader{
-		blocks:  newBlocks(ctx, files, l.cells, o, min(maxLine, maxLineLimit), start),
-		records: newRecords(schema, l),
-		do:      do,
-	}
+// newReader returns the reader of some files, whose records have a schema of that layout. It completes how they are read.
+func newReader(files []plan.FileRange, schema *arrow.Schema, l *layout, how reading) *reader {
+	how.cells, how.chunk, how.lookBack = l.cells, chunkBytes, lookBackBytes
+	how.maxLine = min(how.maxLine, maxLineLimit)
+	return &reader{blocks: newBlocks(files, &how), records: newRecords(schema, l)}
 }
 
 // Next returns the records of one block.
@@ -53,13 +47,19 @@ func (r *reader) next() (arrow.Record, error) {
 		if wrong == nil {
 			wrong = b.wrong
 		}
-		if wrong != nil {
+		switch {
+		case wrong != nil && b.guess:
+			if err := r.blocks.skip(b); err != nil {
+				return nil, err
+			}
+		case wrong != nil:
 			return nil, r.tell(b, wrong)
-		}
-		if rec.NumRows() > 0 {
+		case rec.NumRows() > 0:
 			return rec, nil
 		}
-		rec.Release()
+		if rec != nil {
+			rec.Release()
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package csvio
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -22,16 +21,11 @@ const (
 
 // section reads one range of one file in pieces. One goroutine at a time uses it.
 type section struct {
-	ctx     context.Context
-	in      plan.FileRange
-	options *options
-	cells   []*node // that are wanted of the file
-	maxLine int     // the longest record, in bytes
-	// lookBack is how many bytes before the range are looked at first to find its first record.
-	lookBack int64
+	*reading
+	in plan.FileRange
 
-	file *input.File // nil before the first piece, and once closed
-	end  int64       // records that begin at this offset or later belong to other ranges
+	file *kept // nil before the first piece, and once closed
+	end  int64 // records that begin at this offset or later belong to other ranges
 }
 
 // piece is some of a file's text.
@@ -40,6 +34,7 @@ type piece struct {
 	text  []byte // in buf, with at least room bytes before it and padding behind
 	start int64  // offset of the text
 	last  bool   // the file ends with it, or no record of it is in the range
+	guess bool   // with a range's first piece: where its records begin is not proven
 	// With a range's first piece: the names of the file's columns and which of them are wanted; nil with the others.
 	names  []string
 	wanted []int
@@ -82,7 +77,7 @@ func (s *section) first(buf []byte, n int) (piece, error) {
 	if err != nil {
 		return piece{}, err
 	}
-	s.file, s.end = f, s.in.Offset+s.in.Length
+	s.file, s.end = &kept{File: f, memory: s.memory}, s.in.Offset+s.in.Length
 	if f.Compressed() {
 		s.end = math.MaxInt64
 	}
@@ -98,10 +93,10 @@ func (s *section) first(buf []byte, n int) (piece, error) {
 		p.text, p.start = p.text[begin:], int64(begin)
 		return p, err
 	}
-	start := int64(begin)
+	start, guess := int64(begin), false
 	if s.in.Offset > start {
-		b := boundary{f, s.options.delimiter, s.maxLine, s.lookBack, p.buf}
-		start, err = b.find(s.in.Offset, s.end)
+		b := boundary{s.reading, s.file, len(p.names), p.buf}
+		start, guess, err = b.find(s.in.Offset, s.end)
 	}
 	if err != nil || start >= s.end {
 		return piece{buf: p.buf, last: true}, err
@@ -109,7 +104,7 @@ func (s *section) first(buf []byte, n int) (piece, error) {
 	f.SkipTo(start)
 	names, wanted := p.names, p.wanted
 	p, err = s.next(p.buf, n)
-	p.names, p.wanted = names, wanted
+	p.names, p.wanted, p.guess = names, wanted, guess
 	return p, err
 }
 
@@ -128,19 +123,19 @@ func (s *section) head(buf []byte, n int) (p piece, records int, err error) {
 		}
 		size += got
 		p = piece{buf: buf, text: pad(buf[room:][:size]), last: eof}
-		f, complete, err := readFirst(p.text, s.options.delimiter, eof)
+		f, complete, err := readFirst(p.text, s.delimiter, eof)
 		switch {
 		case !complete && size <= s.maxLine+len(byteOrderMark)+2:
 			continue
 		case !complete || f.end-f.begin > s.maxLine+2:
 			err = errors.New(tooLong(s.maxLine))
 		case err == nil:
-			p.names, p.wanted, err = s.options.columns(f.names, s.cells)
+			p.names, p.wanted, err = s.columns(f.names, s.cells)
 		}
 		if err != nil {
 			return piece{}, 0, fault.As(fault.User, fmt.Errorf("%s: the first record %w", s.in.Path, err))
 		}
-		if s.options.headless {
+		if s.headless {
 			return p, f.begin, nil
 		}
 		return p, f.end, nil

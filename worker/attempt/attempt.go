@@ -51,7 +51,7 @@ type Spec struct {
 // an error nothing of the attempt is left. The context ends when the attempt is cancelled; it is what user code sees.
 func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(plan.Result, error)) {
 	a := &attempt{job: j, spec: spec, coroutine: c, stage: &j.Stages[spec.Task.Stage], task: &exec.Task{
-		Context: ctx, Coroutine: c, Log: spec.Log, MaxLineBytes: j.MaxLineBytes,
+		Context: ctx, Coroutine: c, Log: spec.Log, MaxLineBytes: j.MaxLineBytes, Sampled: j.Stages[spec.Task.Stage].Thin,
 		Index: spec.Task.Index, Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
 	}}
 	a.task.Side, a.task.Again = a.side, plan.Again(j.Stages, a.stage)
