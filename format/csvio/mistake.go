@@ -3,7 +3,6 @@ package csvio
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,7 @@ import (
 )
 
 // tell returns the error of a flaw in a block. It reads the file from its beginning: to count lines, which nobody has done
-// until then, and to look for an earlier flaw, which may be the cause of this one.
+// until then, and to look for an earlier flaw, which may be the cause of this one. Meanwhile it tells that the task gets on.
 func (r *reader) tell(b block, wrong *flaw) error {
 	var first string
 	err := r.blocks.do(func() error {
@@ -22,7 +21,7 @@ func (r *reader) tell(b block, wrong *flaw) error {
 		if err != nil {
 			return err
 		}
-		line, err := lineAt(r.blocks.ctx, b.in, b.start+int64(wrong.from))
+		line, err := r.blocks.lineAt(b.in, b.start+int64(wrong.from))
 		first = describe(b, wrong, fmt.Sprintf("%s line %d", b.in.Path, line))
 		return err
 	})
@@ -87,8 +86,8 @@ func (b *blocks) firstFlaw(found block, wrong *flaw) (block, *flaw, error) {
 }
 
 // lineAt returns the number of the line that an offset stands in.
-func lineAt(ctx context.Context, in plan.FileRange, offset int64) (line int64, err error) {
-	f, err := input.Open(ctx, in)
+func (r *reading) lineAt(in plan.FileRange, offset int64) (line int64, err error) {
+	f, err := input.Open(r.ctx, in)
 	if err != nil {
 		return 0, err
 	}
@@ -96,9 +95,10 @@ func lineAt(ctx context.Context, in plan.FileRange, offset int64) (line int64, e
 	line = 1
 	buf := make([]byte, chunkBytes)
 	for f.Pos() < offset {
+		r.alive()
 		n, eof, err := f.Fill(buf[:min(offset-f.Pos(), chunkBytes)])
 		if err == nil {
-			err = ctx.Err()
+			err = r.ctx.Err()
 		}
 		if err != nil || eof && f.Pos() < offset {
 			return 0, cmp.Or(err, io.ErrUnexpectedEOF)

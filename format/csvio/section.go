@@ -54,6 +54,7 @@ func (s *section) next(buf []byte, n int) (piece, error) {
 
 // read reads the next n bytes, or what is left of the file.
 func (s *section) read(buf []byte, n int) (piece, error) {
+	s.alive()
 	if len(buf) < room+n+padding {
 		buf = input.Unzeroed(room + n + padding)
 	}
