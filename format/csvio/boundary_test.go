@@ -1,6 +1,8 @@
 package csvio
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -103,5 +105,23 @@ func TestWrongGuess(t *testing.T) {
 		case sample && (len(got) < 1000 || got[0][0] != "a"):
 			t.Errorf("a sample has %d records: the test's guess is right", len(got))
 		}
+	}
+}
+
+// To look for a range's beginning ends with the task.
+func TestBoundaryIsCancelled(t *testing.T) {
+	in := unquoted("cancelled", 1<<20)
+	in.Offset, in.Length = in.Size/2, in.Size/2
+	r := newTestReader(t, textColumns(2), 1<<20, []plan.FileRange{in}, NoHeader())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	how := r.blocks.reading
+	how.ctx = ctx
+	before := storagetest.BytesRead(in)
+	if _, err := readText(t, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if n := storagetest.BytesRead(in) - before; n > chunkBytes {
+		t.Errorf("%d bytes were read all the same", n)
 	}
 }
