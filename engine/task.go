@@ -45,10 +45,10 @@ func (t *Task) Allocator() memory.Allocator { return t.task.Memory }
 func (t *Task) Hold(n int64) error { return t.task.Hold(n) }
 
 // TryHold takes n bytes if they are there at once. Unlike Hold it may be called from anywhere, as may Drop and Alive.
-func (t *Task) TryHold(n int64) bool { return t.task.Share.Take(n) }
+func (t *Task) TryHold(n int64) bool { return t.task.TryHold(n) }
 
 // Drop gives n bytes back.
-func (t *Task) Drop(n int64) { t.task.Share.Give(n) }
+func (t *Task) Drop(n int64) { t.task.Drop(n) }
 
 // Alive tells that the task has got on, in work that is long though no record comes of it. A task that does not get on is
 // taken to be stuck.

@@ -36,16 +36,22 @@ type blocks struct {
 	names       []string         // of the columns of the file at hand
 	section     *section         // of the file at hand; nil before the first and after the last
 	await, join func() (piece, error)
-	reads       bool   // await and join are of a read that nobody has awaited
-	stuck       bool   // the last text did not hold a whole record
-	guess       bool   // where the records of the section begin is not proven
-	buf         []byte // that rest stands in
-	rest        []byte // what is left of the last text: the beginning of a record
+	reads       bool        // await and join are of a read that nobody has awaited
+	stuck       bool        // the last text did not hold a whole record
+	guess       bool        // where the records of the section begin is not proven
+	buf         []byte      // that rest stands in
+	rest        []byte      // what is left of the last text: the beginning of a record
+	text        *input.Hold // what buf takes
+	ahead       *input.Hold // what the buffer takes that is read into
+	size        int         // to read of what is awaited
 	spare       [][]byte
 }
 
 func newBlocks(files []plan.FileRange, r *reading) *blocks {
-	return &blocks{reading: r, files: files, scanner: newScanner(r.delimiter, r.maxLine, len(r.cells))}
+	return &blocks{
+		reading: r, files: files, scanner: newScanner(r.delimiter, r.maxLine, len(r.cells)),
+		text: input.NewHold(r.memory), ahead: input.NewHold(r.memory),
+	}
 }
 
 // atOnce reads when it is told to, and not ahead.
@@ -78,6 +84,13 @@ func (b *blocks) next() (block, error) {
 			return block{}, err
 		}
 		b.reads = false
+		if p.missing > 0 {
+			if err := p.wanting.Await(p.missing, p.purpose); err != nil {
+				return block{}, err
+			}
+			b.read(b.size)
+			continue
+		}
 		found, err := b.take(p)
 		if err != nil || found.end > 0 || found.wrong != nil {
 			return found, err
@@ -96,7 +109,10 @@ func (b *blocks) take(p piece) (block, error) {
 		}
 	}
 	found := block{in: s.in, from: s, guess: b.guess, names: b.names}
-	found.text, found.start = b.behindRest(p)
+	var err error
+	if found.text, found.start, err = b.behindRest(p); err != nil {
+		return block{}, err
+	}
 	within := !p.last && found.start+int64(len(found.text)) < s.end // the range
 	if within && !b.stuck {
 		b.read(b.chunk)
@@ -115,21 +131,38 @@ func (b *blocks) take(p piece) (block, error) {
 	case len(b.rest) > b.maxLine+1: // one more may be a carriage return
 		found.wrong = &flaw{found.end, len(found.text), -1, tooLong(b.maxLine)}
 	case !b.reads:
-		n := overrunBytes
+		n := input.OverrunBytes
 		if within {
 			n = b.chunk
 		}
-		// A long record's buffer doubles, up to where the record is known to be too long.
-		b.read(max(n, min(len(b.rest), b.maxLine+2-len(b.rest))))
+		if n, err = b.room(n, found.start+int64(found.end)); err != nil {
+			return block{}, err
+		}
+		b.read(n)
 	}
 	return found, nil
 }
 
+// room returns how much to read behind rest, at least n bytes, and takes the memory for that.
+func (b *blocks) room(n int, at int64) (int, error) {
+	more := input.Larger(n, len(b.rest), b.maxLine)
+	if b.ahead.Grow(more) == 0 {
+		return more, nil
+	}
+	more = max(n, len(b.rest)/8)
+	return more, b.ahead.Await(b.ahead.Grow(more), input.Position(b.section.in.Path, at)+": to read the record")
+}
+
 // behindRest returns the text that is left with that of a piece behind it, and the offset of both.
-func (b *blocks) behindRest(p piece) (text []byte, start int64) {
-	used := b.buf
+func (b *blocks) behindRest(p piece) (text []byte, start int64, err error) {
+	used, start := b.buf, p.start-int64(len(b.rest))
 	b.buf, text = p.buf, p.text
+	b.ahead.Release()
 	if n := len(b.rest); n > room {
+		where := input.Position(b.section.in.Path, start)
+		if err := b.text.Await(b.text.Grow(n+len(text)), where+": to read the record"); err != nil {
+			return nil, 0, err
+		}
 		b.recycle(p.buf)
 		b.buf = input.Unzeroed(n + len(text) + padding)
 		text = pad(b.buf[:copy(b.buf, b.rest)+copy(b.buf[n:], text)])
@@ -137,8 +170,11 @@ func (b *blocks) behindRest(p piece) (text []byte, start int64) {
 		text = p.buf[room-n:][:n+len(text)]
 		copy(text, b.rest)
 	}
+	if len(b.buf) <= room+b.chunk+padding {
+		b.text.Release()
+	}
 	b.recycle(used)
-	return text, p.start - int64(len(b.rest))
+	return text, start, nil
 }
 
 // recycle keeps a buffer for what is read later, but for large ones.
@@ -152,7 +188,7 @@ func (b *blocks) recycle(buf []byte) {
 func (b *blocks) nextFile() {
 	b.section = nil
 	if len(b.files) > 0 {
-		b.section = &section{reading: b.reading, in: b.files[0]}
+		b.section = newSection(b.reading, b.files[0])
 		b.files = b.files[1:]
 		b.read(b.chunk)
 	}
@@ -180,6 +216,7 @@ func (b *blocks) read(n int) {
 		buf, b.spare = b.spare[last], b.spare[:last]
 	}
 	s := b.section
+	b.size = n
 	b.await, b.join = b.start(func() (piece, error) { return s.next(buf, n) })
 	b.reads = true
 }
@@ -190,6 +227,8 @@ func (b *blocks) close() error {
 		b.join() //nolint:errcheck // who closes does not want what comes next, nor why it does not come
 		b.reads = false
 	}
+	b.text.Release()
+	b.ahead.Release()
 	if b.section == nil {
 		return nil
 	}

@@ -3,6 +3,8 @@ package csvio
 import (
 	"bytes"
 	"cmp"
+
+	"fletch/format/internal/input"
 )
 
 // keptBytes is how much of a range is kept at most while it is not known how it begins.
@@ -59,7 +61,7 @@ func (b *boundary) find(from, to int64) (start int64, guessed bool, err error) {
 		return 0, false, err
 	}
 	b.file.SkipTo(from)
-	for n := overrunBytes; b.file.Pos() < to; n = min(2*n, len(b.buf)) {
+	for n := input.OverrunBytes; b.file.Pos() < to; n = min(2*n, len(b.buf)) {
 		text, eof, err := b.read(n)
 		if err != nil {
 			return 0, false, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"fletch/engine/plan"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
 
@@ -29,21 +30,6 @@ func cutEvenly(whole plan.FileRange, n int64) []plan.FileRange {
 	return cutAt(whole, cuts...)
 }
 
-// scarce grants so many bytes at a time.
-type scarce struct {
-	ample
-	left *int64
-}
-
-func (s scarce) TryHold(n int64) bool {
-	if n > *s.left {
-		return false
-	}
-	*s.left -= n
-	return true
-}
-func (s scarce) Drop(n int64) { *s.left += n }
-
 // Of a file without quotes, neither a pass nor a sample reads much more than it is about.
 func TestBytesReadWithoutQuotes(t *testing.T) {
 	const maxLine = 4 << 20
@@ -61,10 +47,10 @@ func TestBytesReadWithoutQuotes(t *testing.T) {
 		"sample":            {sample, true, 0, 8 * (256<<10 + 100<<10)},
 		"sample, if proven": {sample, false, 0, 8 * (256<<10 + 2*maxLine)},
 	} {
-		before, left, rows := storagetest.BytesRead(whole), c.memory, 0
+		before, memory, rows := storagetest.BytesRead(whole), &inputtest.Memory{Limit: c.memory}, 0
 		for _, in := range c.ranges {
 			r := newTestReader(t, textColumns(2), maxLine, []plan.FileRange{in}, NoHeader())
-			r.blocks.sample, r.blocks.memory = c.sample, scarce{left: &left}
+			r.blocks.sample, r.blocks.memory = c.sample, memory
 			got, err := readText(t, r)
 			if err != nil {
 				t.Fatal(err)
@@ -74,8 +60,8 @@ func TestBytesReadWithoutQuotes(t *testing.T) {
 		if n := storagetest.BytesRead(whole) - before; n > c.most {
 			t.Errorf("%s: %d bytes of %d were read, want at most %d", name, n, whole.Size, c.most)
 		}
-		if rows == 0 || left != c.memory {
-			t.Errorf("%s: %d rows; of %d bytes of memory, %d are left", name, rows, c.memory, left)
+		if rows == 0 || memory.Used() != 0 {
+			t.Errorf("%s: %d rows; %d bytes of memory are held in the end", name, rows, memory.Used())
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"fletch/engine/plan"
 	"fletch/fault"
 	"fletch/fault/faulttest"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
 
@@ -220,10 +221,10 @@ func TestBoundaryOfPunctuation(t *testing.T) {
 		in.Offset = in.Size - int64(10*len(c.record)) + 3
 		in.Length = in.Size - in.Offset
 		how := &reading{
-			options: newOptions("", []Option{NoHeader()}), ctx: context.Background(), maxLine: 1000, memory: ample{},
+			options: newOptions("", []Option{NoHeader()}), ctx: context.Background(), maxLine: 1000, memory: inputtest.Ample(),
 			alive: func() {}, chunk: 1000, lookBack: 100,
 		}
-		s := section{reading: how, in: in}
+		s := newSection(how, in)
 		p, err := s.next(nil, 1000)
 		if err != nil || string(p.text) != strings.Repeat(c.record, 9) {
 			t.Errorf("%s: %.100q, %v", name, p.text, err)

@@ -66,7 +66,7 @@ func (b *blocks) firstFlaw(found block, wrong *flaw) (block, *flaw, error) {
 	}
 	before := plan.FileRange{Path: found.in.Path, Length: found.start + int64(wrong.from), Size: found.in.Size}
 	how := *b.reading
-	how.cells, how.start = nil, atOnce
+	how.cells, how.start, how.memory = nil, atOnce, atOnceMemory{b.memory}
 	all := newBlocks([]plan.FileRange{before}, &how)
 	for {
 		earlier, err := all.next()
@@ -83,6 +83,16 @@ func (b *blocks) firstFlaw(found block, wrong *flaw) (block, *flaw, error) {
 			return block{}, nil, errors.Join(err, all.close())
 		}
 	}
+}
+
+// atOnceMemory grants what is there at once: for reads that are not on the task's coroutine.
+type atOnceMemory struct{ input.Memory }
+
+func (m atOnceMemory) Hold(n int64) error {
+	if !m.TryHold(n) {
+		return errors.New("the memory is not there")
+	}
+	return nil
 }
 
 // lineAt returns the number of the line that an offset stands in.

@@ -12,6 +12,7 @@ import (
 
 	"fletch/engine/batch"
 	"fletch/engine/plan"
+	"fletch/format/internal/input/inputtest"
 )
 
 // grouping is a record of the db-benchmark's group-by data.
@@ -117,10 +118,10 @@ func BenchmarkBoundary(b *testing.B) {
 			in.Offset = in.Size * 3 / 4
 			in.Length = in.Size - in.Offset
 			for b.Loop() {
-				s := section{in: in, reading: &reading{
-					options: newOptions("", nil), ctx: context.Background(), maxLine: 16 << 20, memory: ample{},
+				s := newSection(&reading{
+					options: newOptions("", nil), ctx: context.Background(), maxLine: 16 << 20, memory: inputtest.Ample(),
 					alive: func() {}, chunk: chunkBytes, lookBack: lookBackBytes,
-				}}
+				}, in)
 				if _, err := s.next(nil, chunkBytes); err != nil {
 					b.Fatal(err)
 				}

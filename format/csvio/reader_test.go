@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"fletch/engine/plan"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
 
@@ -35,16 +36,9 @@ func newTestReader(t interface{ Fatal(...any) }, schema *arrow.Schema, maxLine i
 	}
 	do := func(f func() error) error { return f() }
 	return newReader(ranges, schema, l, reading{
-		options: newOptions("", set), ctx: context.Background(), maxLine: maxLine, memory: ample{}, start: atOnce, do: do, alive: func() {},
+		options: newOptions("", set), ctx: context.Background(), maxLine: maxLine, memory: inputtest.Ample(), start: atOnce, do: do, alive: func() {},
 	})
 }
-
-// ample is memory without a bound.
-type ample struct{}
-
-func (ample) TryHold(int64) bool { return true }
-func (ample) Hold(int64) error   { return nil }
-func (ample) Drop(int64)         {}
 
 // readText returns all records of columns of strings.
 func readText(t interface{ Fatal(...any) }, r *reader) (rows [][]string, err error) {
@@ -133,8 +127,7 @@ func checkLikeReference(t tester, content []byte, how setup) {
 	whole := storagetest.Put("reference", content)
 	read := func(in plan.FileRange, maxLine int) ([][]string, int64, error) {
 		r := newTestReader(t, textColumns(columns), maxLine, []plan.FileRange{in}, NoHeader(), Delimiter(rune(how.delimiter)))
-		left := how.memory
-		r.blocks.chunk, r.blocks.lookBack, r.blocks.memory = how.chunk, how.lookBack, scarce{left: &left}
+		r.blocks.chunk, r.blocks.lookBack, r.blocks.memory = how.chunk, how.lookBack, &inputtest.Memory{Limit: how.memory}
 		rows, err := readText(t, r)
 		return rows, r.BytesRead(), err
 	}

@@ -103,3 +103,13 @@ func Zip(t testing.TB, suffix string, texts ...[]byte) []byte {
 	}
 	return out.Bytes()
 }
+
+// ZipWindow compresses a text so that decompressing it takes a window of so many bytes, for a file whose name ends in .zst.
+func ZipWindow(t testing.TB, window int, text []byte) []byte {
+	t.Helper()
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window), zstd.WithSingleSegment(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z.EncodeAll(text, nil)
+}
