@@ -58,7 +58,7 @@ func TestBadFiles(t *testing.T) {
 		{good + "1,\"" + long, []string{` line 3: the record "1,\"xxx`, "is longer than 1000 bytes"}},
 		// Values.
 		{good + "x1,a,1,,,,,,,,\n", []string{` line 3, column 1 (id): "x1" is no int32`}},
-		{good + ",a,1,,,,,,,,\n", []string{` line 3, column 1 (id): "" is empty`, "Optional"}},
+		{good + ",a,1,,,,,,,,\n", []string{` line 3, column 1 (id): "" is empty`, "strings", "slices", "Optional"}},
 		{good + "1 ,a,1,,,,,,,,\n", []string{`"1 " is no int32`}},
 		{good + "2147483648,a,1,,,,,,,,\n", []string{`"2147483648" does not fit in int32`}},
 		{good + "99999999999999999999,a,1,,,,,,,,\n", []string{"does not fit in int32"}},
