@@ -40,7 +40,7 @@ func Job(args []string) (*engine.Job, error) {
 	orderFiles := flags.String("orders", "", "CSV files with the columns id, customer and cents")
 	customerFiles := flags.String("customers", "", "CSV files with the columns id, name and country")
 	output := flags.String("output", "", "directory for each customer's revenue; the one named so with -unknown gets the orders of unknown customers")
-	if err := flags.Parse(args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	job := engine.NewJob("join")
