@@ -46,7 +46,7 @@ func Run(t *testing.T, declare Declare, config local.Config, args ...string) Fil
 func TryRun(t *testing.T, declare Declare, config local.Config, args ...string) (Files, error) {
 	t.Helper()
 	dir := t.TempDir()
-	job, err := declare(append(args, "--output", filepath.Join(dir, "out")))
+	job, err := declare(slices.Concat(args, []string{"--output", filepath.Join(dir, "out")}))
 	if err != nil {
 		return nil, err
 	}
