@@ -184,3 +184,5 @@ func TestMistakes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestStrayArgument(t *testing.T) { exampletest.Stray(t, Job) }

@@ -68,6 +68,16 @@ func TryRun(t *testing.T, declare Declare, config local.Config, args ...string) 
 	return files, nil
 }
 
+// Stray wants a job to refuse an argument that is no flag, wherever it stands.
+func Stray(t *testing.T, declare Declare) {
+	t.Helper()
+	for _, args := range [][]string{{"foo", "--input", "x"}, {"--output", "x", "foo"}} {
+		if _, err := declare(args); err == nil || !strings.Contains(err.Error(), `"foo" is not understood`) {
+			t.Errorf("%q: error %v", args, err)
+		}
+	}
+}
+
 // SameBytes wants a job to write the same files whatever the cores and the memory, and returns them by the number of
 // partitions.
 func SameBytes(t *testing.T, declare Declare, args ...string) map[int]Files {
