@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"fletch/engine/plan"
 )
 
 // Each message that mirrors a type of the engine has two conversions, named alike: XOf makes the message, its method Plan
@@ -15,7 +17,7 @@ import (
 const (
 	maxNodes      = 10_000
 	maxTasks      = 1_000_000
-	maxPartitions = 65_536
+	maxPartitions = plan.MaxPartitions
 	maxCounters   = 10_000 // a job's own
 	maxText       = 64 << 10
 )

@@ -40,5 +40,23 @@ func (t *Task) Coroutine() *coro.Coroutine { return t.task.Coroutine }
 // Allocator allocates batches under the job's memory budget.
 func (t *Task) Allocator() memory.Allocator { return t.task.Memory }
 
+// Hold takes n bytes of the task's share of the memory, for buffers of a source that are not small, and waits for them. If
+// that is more than there can be, it fails. The task gives back what is left when it ends.
+func (t *Task) Hold(n int64) error { return t.task.Hold(n) }
+
+// TryHold takes n bytes if they are there at once. Unlike Hold it may be called from anywhere, as may Drop and Alive.
+func (t *Task) TryHold(n int64) bool { return t.task.TryHold(n) }
+
+// Drop gives n bytes back.
+func (t *Task) Drop(n int64) { t.task.Drop(n) }
+
+// Alive tells that the task has got on, in work that is long though no record comes of it. A task that does not get on is
+// taken to be stuck.
+func (t *Task) Alive() { t.task.Alive() }
+
+// Sampled tells whether the task reads its source for an estimate, such as where to cut a sort into partitions. A source
+// may take a guess then where it would otherwise need to be sure.
+func (t *Task) Sampled() bool { return t.task.Sampled }
+
 // MaxLine is the length in bytes of the longest line of text that is accepted.
 func (t *Task) MaxLine() int { return t.task.MaxLineBytes }

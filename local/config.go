@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fletch/engine/plan"
 	"fletch/internal/machine"
 )
 
@@ -42,7 +43,7 @@ var Settings = []Setting{
 	{"FLETCH_PARALLELISM", "parallelism", false, "let `N` tasks use a core at a time (default: as many as cores)",
 		number(maxParallelism, func(c *Config) *int { return &c.Parallelism })},
 	{"FLETCH_PARTITIONS", "partitions", false, "make `N` hash partitions (default: by the input's size)",
-		number(maxPartitions, func(c *Config) *int { return &c.Partitions })},
+		number(plan.MaxPartitions, func(c *Config) *int { return &c.Partitions })},
 	{"FLETCH_MEMORY", "memory", false, "use up to `SIZE`, such as 512MiB (default: half of the memory)",
 		size(machine.LeastMemory, 1<<60, func(c *Config, n int64) { c.MemoryBytes = n })},
 	{"FLETCH_TMP", "tmp", false, "put intermediate data into `DIR` (default: the system's)",
@@ -88,7 +89,6 @@ func FromEnv(getenv func(string) string) (Config, error) {
 
 const (
 	maxParallelism = 4096
-	maxPartitions  = 100_000
 	maxLine        = 1 << 30 // a line has to fit into a column of a batch with others
 )
 
@@ -166,7 +166,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	require(c.Parallelism >= 0 && c.Parallelism <= maxParallelism, "parallelism %d: want 1 to %d", c.Parallelism, maxParallelism)
-	require(c.Partitions >= 0 && c.Partitions <= maxPartitions, "partitions %d: want 1 to %d", c.Partitions, maxPartitions)
+	require(c.Partitions >= 0 && c.Partitions <= plan.MaxPartitions, "partitions %d: want 1 to %d", c.Partitions, plan.MaxPartitions)
 	require(c.MemoryBytes == 0 || c.MemoryBytes >= machine.LeastMemory, "memory of %d bytes: want at least %d MiB", c.MemoryBytes, machine.LeastMemory>>20)
 	require(c.MaxLineBytes >= 0 && c.MaxLineBytes <= maxLine, "longest line of %d bytes: want 1 to %d", c.MaxLineBytes, maxLine)
 	if c.Parallelism == 0 {

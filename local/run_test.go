@@ -233,7 +233,7 @@ func TestFromEnv(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	for name, value := range map[string]string{
-		"FLETCH_PARALLELISM": "0", "FLETCH_PARTITIONS": "many", "FLETCH_MEMORY": "-1GB", "FLETCH_MAX_LINE": "NaN", "FLETCH_JSON": "perhaps",
+		"FLETCH_PARALLELISM": "0", "FLETCH_PARTITIONS": "65537", "FLETCH_MEMORY": "-1GB", "FLETCH_MAX_LINE": "NaN", "FLETCH_JSON": "perhaps",
 	} {
 		_, err := local.FromEnv(func(n string) string {
 			if n == name {

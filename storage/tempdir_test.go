@@ -111,3 +111,30 @@ func TestTempDirRaces(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// The directories that were made for a temporary one go with it, but not what was there before or is in use.
+func TestTempDirTakesItsParentsAlong(t *testing.T) {
+	parent := t.TempDir()
+	_, first, err := TempDir(filepath.Join(parent, "a/b"))
+	must(t, err)
+	_, second, err := TempDir(filepath.Join(parent, "a/b/c"))
+	must(t, err)
+	must(t, first())
+	if !exists(filepath.Join(parent, "a/b/c")) {
+		t.Error("a directory that is in use was removed")
+	}
+	must(t, second())
+	if exists(filepath.Join(parent, "a/b/c")) || !exists(filepath.Join(parent, "a/b")) {
+		t.Error("what is left is not what the second one found")
+	}
+	_, third, err := TempDir(filepath.Join(parent, "x/y"))
+	must(t, err)
+	must(t, third())
+	if exists(filepath.Join(parent, "x")) || !exists(parent) {
+		t.Error("what is left is not what the third one found")
+	}
+	must(t, os.WriteFile(filepath.Join(parent, "file"), nil, 0o666))
+	if _, _, err := TempDir(filepath.Join(parent, "file/y")); err == nil {
+		t.Error("a directory in a file")
+	}
+}

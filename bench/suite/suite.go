@@ -71,7 +71,7 @@ var benchmarks = map[string]benchmark{
 }
 
 // Default names the benchmarks that run where none is named.
-var Default = []string{"wordcount", "small", "terasort", "groupby", "join", "micro", "cluster", "latency", "control", "shuffle"}
+var Default = []string{"wordcount", "small", "terasort", "groupby", "join", "micro", "cluster", "terasort-cluster", "latency", "control", "shuffle"}
 
 // List describes all benchmarks, a line each.
 func List() string {

@@ -11,6 +11,7 @@ import (
 	"fletch/client"
 	"fletch/cmd/fletch/config"
 	"fletch/cmd/fletch/launch"
+	"fletch/engine/plan"
 	"fletch/local"
 	"fletch/plugins"
 	"fletch/worker/executor"
@@ -24,7 +25,7 @@ type submitSettings struct {
 
 func (s *submitSettings) section() config.Section {
 	return config.Section{Name: "submit", Settings: []config.Setting{
-		{Name: "partitions", Usage: "make `N` hash partitions (default: by the input's size)", Value: config.Count(&s.partitions, 1, 100_000)},
+		{Name: "partitions", Usage: "make `N` hash partitions (default: by the input's size)", Value: config.Count(&s.partitions, 1, plan.MaxPartitions)},
 		{Name: "max-line", Usage: "refuse longer lines of text than `SIZE` (default: 16MiB)", Value: config.Size(&s.maxLine, 1, 1<<30)},
 	}}
 }

@@ -30,6 +30,8 @@ type Task struct {
 	Log *slog.Logger
 	// MaxLineBytes is the length of the longest line of text that is accepted.
 	MaxLineBytes int
+	// Sampled says that the stage reads a sample: what comes of it is an estimate, and no record of it counts.
+	Sampled bool
 	// Ordinal is the number of what is being read, in the order of the input: the split's, or the partition's, which
 	// changes between runs. It is the same in all stages that read it.
 	Ordinal int
@@ -50,18 +52,19 @@ type Task struct {
 	counters  map[string]int64
 	metrics   plan.Metrics
 	program   Program
-	root      int         // the node that records come from
-	op        int         // the node whose user code runs
-	atEnd     []func()    // frees what a run holds, however it ends
-	failure   error       // of the last run
-	aborted   error       // why rows were left: the run fails with it
-	source    Source      // that the last record came from
-	decoded   int64       // bytes of the batches whose records were fed
-	tables    []emptier   // of the run's combiners
-	kept      map[int]any // what operators keep of sides until the attempt ends, by node
-	keptBytes int64       // what that takes of the share
-	steps     int64       // those of Progress, and some that are not told yet
-	row       int         // within the batch that source yielded last; below zero: no record is at work
+	root      int          // the node that records come from
+	op        int          // the node whose user code runs
+	atEnd     []func()     // frees what a run holds, however it ends
+	failure   error        // of the last run
+	aborted   error        // why rows were left: the run fails with it
+	source    Source       // that the last record came from
+	decoded   int64        // bytes of the batches whose records were fed
+	tables    []emptier    // of the run's combiners
+	kept      map[int]any  // what operators keep of sides until the attempt ends, by node
+	keptBytes int64        // what that takes of the share
+	buffers   atomic.Int64 // bytes of the share that sources hold
+	steps     int64        // those of Progress, and some that are not told yet
+	row       int          // within the batch that source yielded last; below zero: no record is at work
 }
 
 // Enter notes that the code of a node begins to run: a failure is then told of its operator.

@@ -7,8 +7,8 @@ import "fmt"
 // output depends on order. It uses facts.Splits and facts.Partitions alone, which are fixed at submission, as a job's part
 // files follow from it.
 func Settle(g *Graph, stages []Stage, facts Facts) ([]Stage, error) {
-	if facts.Partitions < 0 || facts.Partitions > maxPartitions {
-		return nil, fmt.Errorf("%d partitions: it takes 1 to %d, or 0 to follow the input's size", facts.Partitions, maxPartitions)
+	if facts.Partitions < 0 || facts.Partitions > MaxPartitions {
+		return nil, fmt.Errorf("%d partitions: it takes 1 to %d, or 0 to follow the input's size", facts.Partitions, MaxPartitions)
 	}
 	above, err := bytesAbove(g, stages, &facts)
 	if err != nil {

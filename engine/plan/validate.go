@@ -8,16 +8,18 @@ import (
 	"strings"
 )
 
+// MaxPartitions caps the partitions of one exchange.
+const MaxPartitions = 65_536
+
 // The caps of a graph. They keep a hostile or runaway job from filling the memory of a master; no honest job comes near.
 const (
-	maxNodes      = 10_000
-	maxInputs     = 100_000 // edges, over all nodes
-	maxSides      = 1_000   // over all nodes
-	maxPatterns   = 100_000 // over all sources
-	maxName       = 256     // bytes of a job's or an operator's name, and of a suffix
-	maxPath       = 4_096   // bytes of a path, a pattern or a site
-	maxType       = 65_536  // bytes of a schema's text
-	maxPartitions = 65_536  // of one exchange
+	maxNodes    = 10_000
+	maxInputs   = 100_000 // edges, over all nodes
+	maxSides    = 1_000   // over all nodes
+	maxPatterns = 100_000 // over all sources
+	maxName     = 256     // bytes of a job's or an operator's name, and of a suffix
+	maxPath     = 4_096   // bytes of a path, a pattern or a site
+	maxType     = 65_536  // bytes of a schema's text
 )
 
 // String names a node as errors do: the operator and the place of its call.
@@ -127,8 +129,8 @@ func (p *problems) descriptions(name string, n *Node) {
 	}
 	if x := n.Exchange; x != nil {
 		p.check(x.Partitioning <= ByRange, "%s: unknown partitioning %d", name, x.Partitioning)
-		p.check(x.Partitions >= 0 && x.Partitions <= maxPartitions, "%s: %d partitions: it takes 1 to %d, or 0 to follow the input's size",
-			name, x.Partitions, maxPartitions)
+		p.check(x.Partitions >= 0 && x.Partitions <= MaxPartitions, "%s: %d partitions: it takes 1 to %d, or 0 to follow the input's size",
+			name, x.Partitions, MaxPartitions)
 		p.check(x.Partitioning != ByNothing || x.Partitions <= 1, "%s: %d partitions, but everything goes into one", name, x.Partitions)
 	}
 	if l := n.Sink; l != nil {

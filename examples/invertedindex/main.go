@@ -20,7 +20,7 @@ func Job(args []string) (*engine.Job, error) {
 	input := flags.String("input", "", "documents (a path, a directory, a glob or a URL)")
 	output := flags.String("output", "", "directory for the index")
 	paths := flags.Bool("paths", false, "name documents by their whole paths, not by the last part alone")
-	if err := flags.Parse(args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	job := engine.NewJob("invertedindex")

@@ -114,3 +114,5 @@ func TestNames(t *testing.T) {
 	t.Chdir(dir)
 	check(t, exampletest.Run(t, Job, local.Config{}, "--input", ".", "--paths"), want(t, paths, whole))
 }
+
+func TestStrayArgument(t *testing.T) { exampletest.Stray(t, Job) }

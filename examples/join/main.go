@@ -40,7 +40,7 @@ func Job(args []string) (*engine.Job, error) {
 	orderFiles := flags.String("orders", "", "CSV files with the columns id, customer and cents")
 	customerFiles := flags.String("customers", "", "CSV files with the columns id, name and country")
 	output := flags.String("output", "", "directory for each customer's revenue; the one named so with -unknown gets the orders of unknown customers")
-	if err := flags.Parse(args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	job := engine.NewJob("join")
@@ -61,7 +61,9 @@ func Job(args []string) (*engine.Job, error) {
 		engine.Desc(func(s sales) int64 { return s.Value.Cents }),
 		engine.Asc(func(s sales) customer { return s.Key })), *output)
 
-	unknown := engine.Map(engine.AntiJoin(orders, customers), func(o engine.KV[int64, order]) order { return o.Value })
+	// All that is asked of the customers is which there are.
+	known := engine.Map(customers, func(c engine.KV[int64, customer]) engine.KV[int64, struct{}] { return engine.Pair(c.Key, struct{}{}) })
+	unknown := engine.Map(engine.AntiJoin(orders, known), func(o engine.KV[int64, order]) order { return o.Value })
 	csvio.Write(engine.SortBy(unknown, engine.Asc(func(o order) order { return o })), *output+"-unknown")
 	return job, nil
 }

@@ -171,3 +171,5 @@ func TestMistake(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestStrayArgument(t *testing.T) { exampletest.Stray(t, Job) }

@@ -17,7 +17,7 @@ func Job(args []string) (*engine.Job, error) {
 	input := flags.String("input", "", "text files with a link a line: a page, and the page that it links to")
 	output := flags.String("output", "", "directory for the ranks")
 	iterations := flags.Int("iterations", 10, "how many times pages pass their ranks on")
-	if err := flags.Parse(args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	if *iterations < 0 {

@@ -147,7 +147,7 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// TestPlan wants an iteration to cost a stage for the pages and one for their sums, however many there are.
+// TestPlan wants 7 stages, and of each iteration a stage for the pages and one for their sums, however many there are.
 func TestPlan(t *testing.T) {
 	stages := func(iterations int) int {
 		job, err := Job([]string{"--input", "links", "--output", "out", "--iterations", strconv.Itoa(iterations)})
@@ -164,8 +164,8 @@ func TestPlan(t *testing.T) {
 		}
 		return len(s)
 	}
-	for _, iterations := range []int{1, 10, 200} {
-		if got, want := stages(iterations), stages(0)+2*iterations; got != want {
+	for _, iterations := range []int{0, 1, 10, 200} {
+		if got, want := stages(iterations), 7+2*iterations; got != want {
 			t.Errorf("%d iterations take %d stages, want %d", iterations, got, want)
 		}
 	}
@@ -184,3 +184,5 @@ func TestMistakes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestStrayArgument(t *testing.T) { exampletest.Stray(t, Job) }

@@ -7,6 +7,7 @@ import (
 
 	"fletch/engine"
 	"fletch/format/textio"
+	"fletch/local"
 )
 
 // generate declares a job that makes records. Each follows from the seed and its number alone, so it is the same however
@@ -16,7 +17,7 @@ func generate(args []string) (*engine.Job, error) {
 	records := flags.Int64("records", 1_000_000, "how many records of 100 bytes to make")
 	seed := flags.Uint64("seed", 1, "makes other keys of another number")
 	output := flags.String("output", "", "directory for the records")
-	if err := parse(flags, args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	job := engine.NewJob("terasort-gen")

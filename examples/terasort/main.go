@@ -19,10 +19,11 @@ func Job(args []string) (*engine.Job, error) {
 	if len(args) > 0 && args[0] == "validate" {
 		return validate(args[1:])
 	}
-	flags := flag.NewFlagSet("terasort [gen|validate]", flag.ContinueOnError)
+	flags := flag.NewFlagSet("terasort", flag.ContinueOnError)
+	flags.Usage = func() { usage(flags) }
 	input := flags.String("input", "", "text files to sort (a path, a directory, a glob or a URL)")
 	output := flags.String("output", "", "directory for the sorted lines")
-	if err := parse(flags, args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	job := engine.NewJob("terasort")
@@ -33,15 +34,16 @@ func Job(args []string) (*engine.Job, error) {
 // key returns what a line is sorted by. Lines of one key keep the order of the input.
 func key(line string) string { return line[:min(len(line), 10)] }
 
-// parse takes flags and nothing else.
-func parse(flags *flag.FlagSet, args []string) error {
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: %q is not a flag; --help lists them", flags.Name(), flags.Arg(0))
-	}
-	return nil
+// usage says what there is besides the sort.
+func usage(flags *flag.FlagSet) {
+	fmt.Fprint(flags.Output(), `Usage of terasort:
+  terasort           sorts lines of text by their first ten bytes
+  terasort gen       makes lines to sort
+  terasort validate  checks that lines are sorted, counts them and sums them up
+
+gen and validate have flags of their own, which gen --help and validate --help list. Those of the sort:
+`)
+	flags.PrintDefaults()
 }
 
 func main() { local.Main(Job) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
@@ -146,9 +147,23 @@ func TestDisorder(t *testing.T) {
 	}
 }
 
+// TestHelp wants the help to say what there is besides the sort.
+func TestHelp(t *testing.T) {
+	flags := flag.NewFlagSet("terasort", flag.ContinueOnError)
+	flags.String("input", "", "text files")
+	var text strings.Builder
+	flags.SetOutput(&text)
+	usage(flags)
+	for _, want := range []string{"terasort gen  ", "terasort validate  ", "-input"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, text.String())
+		}
+	}
+}
+
 func TestArguments(t *testing.T) {
 	for _, args := range [][]string{{"generate"}, {"gen", "100"}, {"validate", "--input", "x", "y"}} {
-		if _, err := Job(args); err == nil || !strings.Contains(err.Error(), "is not a flag") {
+		if _, err := Job(args); err == nil || !strings.Contains(err.Error(), "is not understood: --help lists the flags of terasort") {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"fletch/engine"
 	"fletch/format/textio"
+	"fletch/local"
 )
 
 // validate declares a job that counts and sums records, and fails if one is out of order. What it finds goes to the output
@@ -20,7 +21,7 @@ func validate(args []string) (*engine.Job, error) {
 	input := flags.String("input", "", "files to check, in the order of their names (a path, a directory, a glob or a URL)")
 	output := flags.String("output", "", "directory for the report")
 	unsorted := flags.Bool("unsorted", false, "only count and sum: the input has yet to be sorted")
-	if err := parse(flags, args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	job := engine.NewJob("terasort-validate")

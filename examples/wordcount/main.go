@@ -16,7 +16,7 @@ func Job(args []string) (*engine.Job, error) {
 	flags := flag.NewFlagSet("wordcount", flag.ContinueOnError)
 	input := flags.String("input", "", "text files to count (a path, a glob or a URL)")
 	output := flags.String("output", "", "directory for the counts")
-	if err := flags.Parse(args); err != nil {
+	if err := local.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	job := engine.NewJob("wordcount")

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"fletch/examples/internal/exampletest"
 	"fletch/local"
 )
 
@@ -104,3 +105,5 @@ func TestSameBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestStrayArgument(t *testing.T) { exampletest.Stray(t, Job) }

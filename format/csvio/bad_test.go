@@ -58,7 +58,7 @@ func TestBadFiles(t *testing.T) {
 		{good + "1,\"" + long, []string{` line 3: the record "1,\"xxx`, "is longer than 1000 bytes"}},
 		// Values.
 		{good + "x1,a,1,,,,,,,,\n", []string{` line 3, column 1 (id): "x1" is no int32`}},
-		{good + ",a,1,,,,,,,,\n", []string{` line 3, column 1 (id): "" is empty`, "Optional"}},
+		{good + ",a,1,,,,,,,,\n", []string{` line 3, column 1 (id): "" is empty`, "strings", "slices", "Optional"}},
 		{good + "1 ,a,1,,,,,,,,\n", []string{`"1 " is no int32`}},
 		{good + "2147483648,a,1,,,,,,,,\n", []string{`"2147483648" does not fit in int32`}},
 		{good + "99999999999999999999,a,1,,,,,,,,\n", []string{"does not fit in int32"}},
@@ -211,5 +211,35 @@ func TestCutFile(t *testing.T) {
 		}
 		_, err = readAll(t, codec, r)
 		faulttest.Want(t, err, fault.User, want)
+	}
+}
+
+// While a mistake's line is looked for, which takes two more passes of the file, the task is seen to get on.
+func TestMistakeIsNotStuck(t *testing.T) {
+	const chunks = 20
+	content := append(bytes.Repeat([]byte("12345\n"), chunks*chunkBytes/6), "wrong\n"...)
+	in := storagetest.Put("slow", content)
+	in.Offset, in.Length = in.Size/2, in.Size-in.Size/2
+	codec, err := batch.CodecOf[int]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newTestReader(t, codec.Schema(), 1<<20, []plan.FileRange{in}, NoHeader())
+	alive, before := 0, int64(0)
+	r.blocks.alive = func() {
+		alive++
+		if n := storagetest.BytesRead(in) - before; n > 2*chunkBytes {
+			t.Errorf("%d bytes were read without a sign", n)
+		}
+		before = storagetest.BytesRead(in)
+	}
+	r.blocks.do = func(f func() error) error {
+		alive = 0
+		return f()
+	}
+	_, err = readAll(t, codec, r)
+	faulttest.Want(t, err, fault.User, fmt.Sprintf("test://slow line %d,", len(content)/6))
+	if alive < 2*chunks-2 {
+		t.Errorf("%d signs of life", alive)
 	}
 }

@@ -8,34 +8,49 @@ import (
 	"fletch/format/internal/input"
 )
 
+// reading is how the files of a split are read.
+type reading struct {
+	*options
+	ctx     context.Context
+	cells   []*node // that are wanted of each file
+	maxLine int     // the longest record, in bytes
+	sample  bool    // see engine.Task.Sampled
+	memory  input.Memory
+	start   input.Start[piece]
+	do      func(f func() error) error // runs f, which may block
+	alive   func()                     // see engine.Task.Alive
+
+	chunk int // bytes to read at once
+	// lookBack is how many bytes before a range are looked at first to find its first record.
+	lookBack int64
+}
+
 // blocks finds the records of some ranges of files, in their order, a piece of text at a time. While the caller works on
 // one, the next is read.
 type blocks struct {
-	ctx      context.Context
-	options  *options
-	cells    []*node
-	maxLine  int
-	chunk    int   // bytes to read at once
-	lookBack int64 // see section
-	start    input.Start[piece]
-	scanner  *scanner
+	*reading
+	scanner *scanner
 
 	bytes       int64            // of the records so far, and of headers
 	files       []plan.FileRange // not yet begun
 	names       []string         // of the columns of the file at hand
 	section     *section         // of the file at hand; nil before the first and after the last
 	await, join func() (piece, error)
-	reading     bool   // await and join are of a read that nobody has awaited
-	stuck       bool   // the last text did not hold a whole record
-	buf         []byte // that rest stands in
-	rest        []byte // what is left of the last text: the beginning of a record
+	reads       bool        // await and join are of a read that nobody has awaited
+	stuck       bool        // the last text did not hold a whole record
+	guess       bool        // where the records of the section begin is not proven
+	buf         []byte      // that rest stands in
+	rest        []byte      // what is left of the last text: the beginning of a record
+	text        *input.Hold // what buf takes
+	ahead       *input.Hold // what the buffer takes that is read into
+	size        int         // to read of what is awaited
 	spare       [][]byte
 }
 
-func newBlocks(ctx context.Context, files []plan.FileRange, cells []*node, o *options, maxLine int, start input.Start[piece]) *blocks {
+func newBlocks(files []plan.FileRange, r *reading) *blocks {
 	return &blocks{
-		ctx: ctx, options: o, cells: cells, maxLine: maxLine, chunk: chunkBytes, lookBack: lookBackBytes, start: start, files: files,
-		scanner: newScanner(o.delimiter, maxLine, len(cells)),
+		reading: r, files: files, scanner: newScanner(r.delimiter, r.maxLine, len(r.cells)),
+		text: input.NewHold(r.memory), ahead: input.NewHold(r.memory),
 	}
 }
 
@@ -49,6 +64,8 @@ func atOnce(read func() (piece, error)) (await, join func() (piece, error)) {
 // block is a text whose records are found.
 type block struct {
 	in    plan.FileRange
+	from  *section
+	guess bool     // where the records of the section begin is not proven
 	names []string // of the file's columns
 	start int64    // offset of the text
 	text  []byte
@@ -66,7 +83,14 @@ func (b *blocks) next() (block, error) {
 		if err != nil {
 			return block{}, err
 		}
-		b.reading = false
+		b.reads = false
+		if p.missing > 0 {
+			if err := p.wanting.Await(p.missing, p.purpose); err != nil {
+				return block{}, err
+			}
+			b.read(b.size)
+			continue
+		}
 		found, err := b.take(p)
 		if err != nil || found.end > 0 || found.wrong != nil {
 			return found, err
@@ -79,13 +103,16 @@ func (b *blocks) next() (block, error) {
 func (b *blocks) take(p piece) (block, error) {
 	s := b.section
 	if p.names != nil {
-		b.names, b.scanner.wanted = p.names, p.wanted
+		b.names, b.scanner.wanted, b.guess = p.names, p.wanted, p.guess
 		if s.in.Offset == 0 {
 			b.bytes += p.start
 		}
 	}
-	found := block{in: s.in, names: b.names}
-	found.text, found.start = b.behindRest(p)
+	found := block{in: s.in, from: s, guess: b.guess, names: b.names}
+	var err error
+	if found.text, found.start, err = b.behindRest(p); err != nil {
+		return block{}, err
+	}
 	within := !p.last && found.start+int64(len(found.text)) < s.end // the range
 	if within && !b.stuck {
 		b.read(b.chunk)
@@ -103,22 +130,39 @@ func (b *blocks) take(p piece) (block, error) {
 		b.nextFile()
 	case len(b.rest) > b.maxLine+1: // one more may be a carriage return
 		found.wrong = &flaw{found.end, len(found.text), -1, tooLong(b.maxLine)}
-	case !b.reading:
-		n := overrunBytes
+	case !b.reads:
+		n := input.OverrunBytes
 		if within {
 			n = b.chunk
 		}
-		// A long record's buffer doubles, up to where the record is known to be too long.
-		b.read(max(n, min(len(b.rest), b.maxLine+2-len(b.rest))))
+		if n, err = b.room(n, found.start+int64(found.end)); err != nil {
+			return block{}, err
+		}
+		b.read(n)
 	}
 	return found, nil
 }
 
+// room returns how much to read behind rest, at least n bytes, and takes the memory for that.
+func (b *blocks) room(n int, at int64) (int, error) {
+	more := input.Larger(n, len(b.rest), b.maxLine)
+	if b.ahead.Grow(more) == 0 {
+		return more, nil
+	}
+	more = max(n, len(b.rest)/8)
+	return more, b.ahead.Await(b.ahead.Grow(more), input.Position(b.section.in.Path, at)+": to read the record")
+}
+
 // behindRest returns the text that is left with that of a piece behind it, and the offset of both.
-func (b *blocks) behindRest(p piece) (text []byte, start int64) {
-	used := b.buf
+func (b *blocks) behindRest(p piece) (text []byte, start int64, err error) {
+	used, start := b.buf, p.start-int64(len(b.rest))
 	b.buf, text = p.buf, p.text
+	b.ahead.Release()
 	if n := len(b.rest); n > room {
+		where := input.Position(b.section.in.Path, start)
+		if err := b.text.Await(b.text.Grow(n+len(text)), where+": to read the record"); err != nil {
+			return nil, 0, err
+		}
 		b.recycle(p.buf)
 		b.buf = input.Unzeroed(n + len(text) + padding)
 		text = pad(b.buf[:copy(b.buf, b.rest)+copy(b.buf[n:], text)])
@@ -126,8 +170,11 @@ func (b *blocks) behindRest(p piece) (text []byte, start int64) {
 		text = p.buf[room-n:][:n+len(text)]
 		copy(text, b.rest)
 	}
+	if len(b.buf) <= room+b.chunk+padding {
+		b.text.Release()
+	}
 	b.recycle(used)
-	return text, p.start - int64(len(b.rest))
+	return text, start, nil
 }
 
 // recycle keeps a buffer for what is read later, but for large ones.
@@ -141,10 +188,25 @@ func (b *blocks) recycle(buf []byte) {
 func (b *blocks) nextFile() {
 	b.section = nil
 	if len(b.files) > 0 {
-		b.section = &section{ctx: b.ctx, in: b.files[0], options: b.options, cells: b.cells, maxLine: b.maxLine, lookBack: b.lookBack}
+		b.section = newSection(b.reading, b.files[0])
 		b.files = b.files[1:]
 		b.read(b.chunk)
 	}
+}
+
+// skip leaves what follows of the section that a block is of.
+func (b *blocks) skip(of block) error {
+	if b.section != of.from {
+		return nil
+	}
+	if b.reads {
+		b.join() //nolint:errcheck // what comes next is not wanted
+		b.reads = false
+	}
+	b.rest, b.stuck = nil, false
+	err := of.from.close()
+	b.nextFile()
+	return err
 }
 
 // read begins to read about n bytes.
@@ -154,16 +216,19 @@ func (b *blocks) read(n int) {
 		buf, b.spare = b.spare[last], b.spare[:last]
 	}
 	s := b.section
+	b.size = n
 	b.await, b.join = b.start(func() (piece, error) { return s.next(buf, n) })
-	b.reading = true
+	b.reads = true
 }
 
 // close waits for the read that is going on.
 func (b *blocks) close() error {
-	if b.reading {
+	if b.reads {
 		b.join() //nolint:errcheck // who closes does not want what comes next, nor why it does not come
-		b.reading = false
+		b.reads = false
 	}
+	b.text.Release()
+	b.ahead.Release()
 	if b.section == nil {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"fletch/engine/plan"
 	"fletch/fault"
 	"fletch/fault/faulttest"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
 
@@ -219,12 +220,16 @@ func TestBoundaryOfPunctuation(t *testing.T) {
 		in := storagetest.Put("punctuation", []byte(strings.Repeat(c.record, rows)))
 		in.Offset = in.Size - int64(10*len(c.record)) + 3
 		in.Length = in.Size - in.Offset
-		s := section{ctx: context.Background(), in: in, options: newOptions("", []Option{NoHeader()}), maxLine: 1000, lookBack: 100}
+		how := &reading{
+			options: newOptions("", []Option{NoHeader()}), ctx: context.Background(), maxLine: 1000, memory: inputtest.Ample(),
+			alive: func() {}, chunk: 1000, lookBack: 100,
+		}
+		s := newSection(how, in)
 		p, err := s.next(nil, 1000)
 		if err != nil || string(p.text) != strings.Repeat(c.record, 9) {
 			t.Errorf("%s: %.100q, %v", name, p.text, err)
 		}
-		b := boundary{s.file, ',', 1000, 100, make([]byte, 1000)}
+		b := boundary{how, s.file, 3, make([]byte, 1000)}
 		v, err := b.view(in.Offset-1005, in.Offset-1)
 		if err != nil {
 			t.Fatal(err)

@@ -27,7 +27,10 @@ func Read[T any](job *engine.Job, pattern string, options ...Option) engine.Data
 		if err != nil {
 			return nil, err
 		}
-		return newReader(t.Context(), split.Files, codec.Schema(), l, o, t.MaxLine(), input.Beside[piece](t.Coroutine()), t.Do), nil
+		return newReader(split.Files, codec.Schema(), l, reading{
+			options: o, ctx: t.Context(), maxLine: t.MaxLine(), sample: t.Sampled(), memory: t,
+			start: input.Beside[piece](t.Coroutine()), do: t.Do, alive: t.Alive,
+		}), nil
 	}
 	return engine.From(job, source)
 }

@@ -81,7 +81,7 @@ func (f *fields) mistake(row int, name string, err error) *misfit {
 	case f.absent(row):
 		return nil
 	}
-	return &misfit{row, "is empty, which only a string or an Optional may be"}
+	return &misfit{row, "is empty, which only strings, bytes, slices and an Optional may be"}
 }
 
 // decodeNumbers decodes values of a fixed width. parse is given a field of the text at p.

@@ -50,7 +50,8 @@ func (o *options) columns(fields []string, cells []*node) (names []string, wante
 	return fields, wanted, err
 }
 
-// match returns the wanted columns of a file whose header has the given names. A cell takes the column that has its name, or else the one whose name differs in case alone.
+// match returns the wanted columns of a file whose header has the given names. A cell takes the column that has its name, or
+// else the one whose name differs in case alone.
 func match(names []string, cells []*node) ([]int, error) {
 	wanted := make([]int, len(names))
 	for i := range wanted {

@@ -13,6 +13,7 @@ import (
 	"fletch/fault/faulttest"
 	"fletch/format/csvio"
 	"fletch/local"
+	"fletch/storage/storagetest"
 )
 
 // write makes files below a new directory and returns that.
@@ -104,6 +105,27 @@ func TestReadWhatAJobWrote(t *testing.T) {
 		if c.Value != 1 || c.Key.Text != fmt.Sprintf("%d\n\"%d\"", c.Key.N, c.Key.N) {
 			t.Errorf("record %v", c)
 		}
+	}
+}
+
+// A sort reads a sample of its input, and then all of it, and of neither much more than that.
+func TestBytesReadBySort(t *testing.T) {
+	const rows = 400_000
+	var b strings.Builder
+	b.WriteString("N,Text\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "%d,%0100d\n", i, i*7919%rows)
+	}
+	in := storagetest.Put("sort", []byte(b.String()))
+	job := engine.NewJob("sort")
+	sorted := engine.SortBy(csvio.Read[cell](job, in.Path), engine.Asc(func(c cell) string { return c.Text }))
+	csvio.Write(sorted, filepath.Join(t.TempDir(), "out"))
+	if _, err := local.Run(context.Background(), job, local.Config{MaxLineBytes: 2 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	const ranges, pieces = 9, 9 * 8
+	if n, most := storagetest.BytesRead(in), in.Size+pieces*(256<<10)+(ranges+pieces)*(96<<10); n < in.Size || n > most {
+		t.Errorf("%d bytes of %d were read, want at most %d", n, in.Size, most)
 	}
 }
 

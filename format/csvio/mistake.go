@@ -3,7 +3,6 @@ package csvio
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,15 +13,15 @@ import (
 )
 
 // tell returns the error of a flaw in a block. It reads the file from its beginning: to count lines, which nobody has done
-// until then, and to look for an earlier flaw, which may be the cause of this one.
+// until then, and to look for an earlier flaw, which may be the cause of this one. Meanwhile it tells that the task gets on.
 func (r *reader) tell(b block, wrong *flaw) error {
 	var first string
-	err := r.do(func() error {
+	err := r.blocks.do(func() error {
 		b, wrong, err := r.blocks.firstFlaw(b, wrong)
 		if err != nil {
 			return err
 		}
-		line, err := lineAt(r.blocks.ctx, b.in, b.start+int64(wrong.from))
+		line, err := r.blocks.lineAt(b.in, b.start+int64(wrong.from))
 		first = describe(b, wrong, fmt.Sprintf("%s line %d", b.in.Path, line))
 		return err
 	})
@@ -66,7 +65,9 @@ func (b *blocks) firstFlaw(found block, wrong *flaw) (block, *flaw, error) {
 		return found, wrong, nil
 	}
 	before := plan.FileRange{Path: found.in.Path, Length: found.start + int64(wrong.from), Size: found.in.Size}
-	all := newBlocks(b.ctx, []plan.FileRange{before}, nil, b.options, b.maxLine, atOnce)
+	how := *b.reading
+	how.cells, how.start, how.memory = nil, atOnce, atOnceMemory{b.memory}
+	all := newBlocks([]plan.FileRange{before}, &how)
 	for {
 		earlier, err := all.next()
 		if err == nil {
@@ -84,9 +85,19 @@ func (b *blocks) firstFlaw(found block, wrong *flaw) (block, *flaw, error) {
 	}
 }
 
+// atOnceMemory grants what is there at once: for reads that are not on the task's coroutine.
+type atOnceMemory struct{ input.Memory }
+
+func (m atOnceMemory) Hold(n int64) error {
+	if !m.TryHold(n) {
+		return errors.New("the memory is not there")
+	}
+	return nil
+}
+
 // lineAt returns the number of the line that an offset stands in.
-func lineAt(ctx context.Context, in plan.FileRange, offset int64) (line int64, err error) {
-	f, err := input.Open(ctx, in)
+func (r *reading) lineAt(in plan.FileRange, offset int64) (line int64, err error) {
+	f, err := input.Open(r.ctx, in)
 	if err != nil {
 		return 0, err
 	}
@@ -94,9 +105,10 @@ func lineAt(ctx context.Context, in plan.FileRange, offset int64) (line int64, e
 	line = 1
 	buf := make([]byte, chunkBytes)
 	for f.Pos() < offset {
+		r.alive()
 		n, eof, err := f.Fill(buf[:min(offset-f.Pos(), chunkBytes)])
 		if err == nil {
-			err = ctx.Err()
+			err = r.ctx.Err()
 		}
 		if err != nil || eof && f.Pos() < offset {
 			return 0, cmp.Or(err, io.ErrUnexpectedEOF)

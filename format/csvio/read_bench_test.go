@@ -12,6 +12,7 @@ import (
 
 	"fletch/engine/batch"
 	"fletch/engine/plan"
+	"fletch/format/internal/input/inputtest"
 )
 
 // grouping is a record of the db-benchmark's group-by data.
@@ -117,7 +118,10 @@ func BenchmarkBoundary(b *testing.B) {
 			in.Offset = in.Size * 3 / 4
 			in.Length = in.Size - in.Offset
 			for b.Loop() {
-				s := section{ctx: context.Background(), in: in, options: newOptions("", nil), maxLine: 16 << 20, lookBack: lookBackBytes}
+				s := newSection(&reading{
+					options: newOptions("", nil), ctx: context.Background(), maxLine: 16 << 20, memory: inputtest.Ample(),
+					alive: func() {}, chunk: chunkBytes, lookBack: lookBackBytes,
+				}, in)
 				if _, err := s.next(nil, chunkBytes); err != nil {
 					b.Fatal(err)
 				}

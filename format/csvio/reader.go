@@ -1,8 +1,6 @@
 package csvio
 
 import (
-	"context"
-
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/plan"
@@ -16,20 +14,17 @@ const maxLineLimit = 1 << 30
 type reader struct {
 	blocks  *blocks
 	records *records
-	do      func(f func() error) error // runs f, which may block
 
-	last block // that the last batch is of
-	err  error // that Next ended with
+	last block       // that the last batch is of
+	hold *input.Hold // what that takes
+	err  error       // that Next ended with
 }
 
-func newReader(ctx context.Context, files []plan.FileRange, schema *arrow.Schema, l *layout, o *options, maxLine int,
-	start input.Start[piece], do func(f func() error) error,
-) *reader {
-	return &reader{
-		blocks:  newBlocks(ctx, files, l.cells, o, min(maxLine, maxLineLimit), start),
-		records: newRecords(schema, l),
-		do:      do,
-	}
+// newReader returns the reader of some files, whose records have a schema of that layout. It completes how they are read.
+func newReader(files []plan.FileRange, schema *arrow.Schema, l *layout, how reading) *reader {
+	how.cells, how.chunk, how.lookBack = l.cells, chunkBytes, lookBackBytes
+	how.maxLine = min(how.maxLine, maxLineLimit)
+	return &reader{blocks: newBlocks(files, &how), records: newRecords(schema, l), hold: input.NewHold(how.memory)}
 }
 
 // Next returns the records of one block.
@@ -44,22 +39,34 @@ func (r *reader) Next() (arrow.Record, error) {
 
 func (r *reader) next() (arrow.Record, error) {
 	for {
+		r.hold.Release()
 		b, err := r.blocks.next()
 		if err != nil {
 			return nil, err
 		}
 		r.last = b
+		// Its columns take about as much as the text.
+		where := input.Position(b.from.in.Path, b.start)
+		if err := r.hold.Await(r.hold.Grow(b.end), where+": to decode the record"); err != nil {
+			return nil, err
+		}
 		rec, wrong := r.records.batch(b.text, r.blocks.scanner)
 		if wrong == nil {
 			wrong = b.wrong
 		}
-		if wrong != nil {
+		switch {
+		case wrong != nil && b.guess:
+			if err := r.blocks.skip(b); err != nil {
+				return nil, err
+			}
+		case wrong != nil:
 			return nil, r.tell(b, wrong)
-		}
-		if rec.NumRows() > 0 {
+		case rec.NumRows() > 0:
 			return rec, nil
 		}
-		rec.Release()
+		if rec != nil {
+			rec.Release()
+		}
 	}
 }
 
@@ -72,4 +79,7 @@ func (r *reader) Position(row int) string {
 }
 
 // Close waits for the read that is going on.
-func (r *reader) Close() error { return r.blocks.close() }
+func (r *reader) Close() error {
+	r.hold.Release()
+	return r.blocks.close()
+}

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"fletch/engine/plan"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
 
@@ -34,7 +35,9 @@ func newTestReader(t interface{ Fatal(...any) }, schema *arrow.Schema, maxLine i
 		t.Fatal(err)
 	}
 	do := func(f func() error) error { return f() }
-	return newReader(context.Background(), ranges, schema, l, newOptions("", set), maxLine, atOnce, do)
+	return newReader(ranges, schema, l, reading{
+		options: newOptions("", set), ctx: context.Background(), maxLine: maxLine, memory: inputtest.Ample(), start: atOnce, do: do, alive: func() {},
+	})
 }
 
 // readText returns all records of columns of strings.
@@ -110,6 +113,7 @@ type setup struct {
 	delimiter      byte
 	chunk, maxLine int
 	lookBack       int64
+	memory         int64
 	cuts           []int64
 }
 
@@ -123,7 +127,7 @@ func checkLikeReference(t tester, content []byte, how setup) {
 	whole := storagetest.Put("reference", content)
 	read := func(in plan.FileRange, maxLine int) ([][]string, int64, error) {
 		r := newTestReader(t, textColumns(columns), maxLine, []plan.FileRange{in}, NoHeader(), Delimiter(rune(how.delimiter)))
-		r.blocks.chunk, r.blocks.lookBack = how.chunk, how.lookBack
+		r.blocks.chunk, r.blocks.lookBack, r.blocks.memory = how.chunk, how.lookBack, &inputtest.Memory{Limit: how.memory}
 		rows, err := readText(t, r)
 		return rows, r.BytesRead(), err
 	}
@@ -195,6 +199,7 @@ func TestLikeEncodingCSV(t *testing.T) {
 					chunk:     rapid.IntRange(1, 50).Draw(t, "chunk"),
 					maxLine:   rapid.IntRange(1, 60).Draw(t, "maxLine"),
 					lookBack:  rapid.Int64Range(1, 100).Draw(t, "lookBack"),
+					memory:    rapid.SampledFrom([]int64{1 << 20, 1 << 20, 50, 0}).Draw(t, "memory"),
 					cuts:      rapid.SliceOfN(rapid.Int64Range(1, int64(len(content))+1), 0, 8).Draw(t, "cuts"),
 				})
 			})
@@ -215,7 +220,7 @@ func TestEveryCut(t *testing.T) {
 			for lookBack := range int64(12) {
 				for chunk := 1; chunk < 12; chunk++ {
 					for _, maxLine := range []int{1, 4, 8, 100} {
-						checkLikeReference(t, []byte(content), setup{',', chunk, maxLine, lookBack, []int64{cut}})
+						checkLikeReference(t, []byte(content), setup{',', chunk, maxLine, lookBack, 1 << 20, []int64{cut}})
 					}
 				}
 			}
@@ -231,6 +236,6 @@ func FuzzLikeEncodingCSV(f *testing.F) {
 		if newOptions("", []Option{Delimiter(rune(delimiter))}).err != nil {
 			return
 		}
-		checkLikeReference(t, content, setup{delimiter, int(chunk) + 1, int(maxLine) + 1, int64(chunk), []int64{int64(a), int64(b)}})
+		checkLikeReference(t, content, setup{delimiter, int(chunk) + 1, int(maxLine) + 1, int64(chunk), 1 << 20, []int64{int64(a), int64(b)}})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fletch/engine"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
@@ -26,7 +27,11 @@ func inTask(t *testing.T, f func(*exec.Task) error) error {
 	ended := make(chan error, 1) // Run's result
 	go func() { ended <- s.Run(ctx) }()
 	c := s.Spawn(coro.Spec{Name: "test"}, func(c *coro.Coroutine) error {
-		return f(&exec.Task{Context: ctx, Coroutine: c, MaxLineBytes: 1 << 20, Progress: &exec.Progress{}})
+		share, err := budget.NewPool(1<<30, 1, 1).Join(c)
+		if err != nil {
+			return err
+		}
+		return f(&exec.Task{Share: share, Context: ctx, Coroutine: c, MaxLineBytes: 1 << 20, Progress: &exec.Progress{}})
 	})
 	<-c.Done()
 	cancel()

@@ -9,15 +9,13 @@ import (
 	"fletch/format/internal/input"
 )
 
-// overrunBytes is how much is read at first of what follows a range, to finish its last line.
-const overrunBytes = 4 << 10
-
 // lines reads one range of one file as blocks. One goroutine at a time uses it.
 type lines struct {
 	ctx     context.Context
 	in      plan.FileRange
-	chunk   int // bytes to read at once
-	maxLine int // the longest line, in bytes
+	chunk   int         // bytes to read at once
+	maxLine int         // the longest line, in bytes
+	zip     *input.Hold // what decompressing takes
 
 	file     *input.File // nil before the first block, and once closed
 	end      int64       // lines that begin at this offset or later belong to other ranges; MaxInt64: none does
@@ -30,25 +28,40 @@ type block struct {
 	lines []byte // whole lines; the last one of a file may lack its end
 	rest  []byte // the beginning of a line that the next block finishes
 	last  bool   // no block of this range follows
+
+	hold *input.Hold // what the buffer takes
+	// missing is zero, or the block holds no lines and the next one begins with its rest: so many bytes have to be added to
+	// wanting first, which is hold or what decompressing takes.
+	missing int64
+	wanting *input.Hold
+	purpose string // of them
 }
 
 // next returns the block that begins with rest, what the block before left over. It holds at least one line, unless it
-// is the last.
-func (in *lines) next(rest []byte) (block, error) {
+// is the last or memory is missing. The buffer is to be added to what hold takes.
+func (in *lines) next(rest []byte, hold *input.Hold) (block, error) {
 	if in.file == nil {
 		if err := in.open(); err != nil {
 			return block{}, err
 		}
 	}
+	if missing := in.zip.Grow(in.file.Window()); missing > 0 {
+		return block{rest: rest, hold: hold, missing: missing, wanting: in.zip, purpose: in.in.Path + ": to decompress it"}, nil
+	}
 	buf := rest
 	for {
 		old, beyond := len(buf), in.file.Pos() >= in.end
 		if beyond && old == 0 {
-			return block{last: true}, nil
+			return block{last: true, hold: hold}, nil
+		}
+		n, missing := in.room(len(buf), hold)
+		if missing > 0 {
+			where := input.Position(in.in.Path, in.file.Pos()-int64(len(buf)))
+			return block{rest: buf, hold: hold, missing: missing, wanting: hold, purpose: where + ": to read the line"}, nil
 		}
 		var last bool
 		var err error
-		if buf, last, err = in.read(buf); err != nil {
+		if buf, last, err = in.read(buf, n); err != nil {
 			return block{}, err
 		}
 		if in.skipping {
@@ -59,11 +72,11 @@ func (in *lines) next(rest []byte) (block, error) {
 			buf, last = buf[:old+i+1], true // what follows the line that began in the range is another's
 		}
 		if last {
-			return block{start: start, lines: buf, last: true}, nil
+			return block{start: start, lines: buf, last: true, hold: hold}, nil
 		}
 		if i := bytes.LastIndexByte(buf[old:], '\n'); i >= 0 {
 			n := old + i + 1
-			return block{start: start, lines: buf[:n:n], rest: buf[n:]}, nil
+			return block{start: start, lines: buf[:n:n], rest: buf[n:], hold: hold}, nil
 		}
 		if len(buf) > in.maxLine+1 { // one more may be a carriage return
 			return block{}, tooLong(input.Position(in.in.Path, start), in.maxLine)
@@ -71,17 +84,24 @@ func (in *lines) next(rest []byte) (block, error) {
 	}
 }
 
-// read returns a copy of buf with the next bytes of the file behind it, and whether they are the file's last.
-func (in *lines) read(buf []byte) (grown []byte, eof bool, err error) {
-	n, pos := in.chunk, in.file.Pos()
+// room returns how many bytes to read behind a buffer of some size, after adding them to what hold takes; or else how many
+// are missing there for a few.
+func (in *lines) room(size int, hold *input.Hold) (n int, missing int64) {
+	least, pos := in.chunk, in.file.Pos()
 	border := in.end
 	if pos >= in.end {
-		n, border = min(n, overrunBytes), in.file.Size()
+		least, border = min(least, input.OverrunBytes), in.file.Size()
 	}
-	// A long line's buffer doubles, up to where the line is known to be too long.
-	n = max(n, min(len(buf), in.maxLine+2-len(buf)))
-	n = int(min(int64(n), border-pos))
+	n = int(min(int64(input.Larger(least, size, in.maxLine)), border-pos))
+	if hold.Grow(size+n) == 0 {
+		return n, 0
+	}
+	n = min(n, max(least, size/8))
+	return n, hold.Grow(size + n)
+}
 
+// read returns a copy of buf with the next bytes of the file behind it, and whether they are the file's last.
+func (in *lines) read(buf []byte, n int) (grown []byte, eof bool, err error) {
 	grown = input.Unzeroed(len(buf) + n)
 	copy(grown, buf)
 	got, eof, err := in.file.Fill(grown[len(buf):])
@@ -121,5 +141,6 @@ func (in *lines) close() error {
 	}
 	f := in.file
 	in.file = nil
+	in.zip.Release()
 	return f.Close()
 }

@@ -17,6 +17,7 @@ import (
 	"fletch/engine/batch"
 	"fletch/engine/plan"
 	"fletch/format/internal/input"
+	"fletch/format/internal/input/inputtest"
 	"fletch/local"
 	"fletch/storage/storagetest"
 )
@@ -86,7 +87,7 @@ func TestLinesKnowTheirPlace(t *testing.T) {
 			ranges = append(ranges, first, second)
 			want = append(want, wantPlaced(whole.Path, content)...)
 		}
-		r := newReader(context.Background(), ranges, 1<<20, now)
+		r := newReader(context.Background(), ranges, 1<<20, inputtest.Ample(), now)
 		r.chunk = rapid.IntRange(1, 100).Draw(t, "chunk")
 		if got := readPlaced(t, &placedReader{reader: r}); !slices.Equal(got, want) {
 			t.Fatalf("got %+v\nwant %+v", got, want)
@@ -103,7 +104,7 @@ func TestManyPlacedLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := plan.FileRange{Path: "blank.txt", Length: int64(len(content)), Size: int64(len(content))}
-	got := readPlaced(t, &placedReader{reader: newReader(context.Background(), []plan.FileRange{in}, 1<<20, now)})
+	got := readPlaced(t, &placedReader{reader: newReader(context.Background(), []plan.FileRange{in}, 1<<20, inputtest.Ample(), now)})
 	if want := wantPlaced(filepath.Join(dir, "blank.txt"), content); !slices.Equal(got, want) {
 		t.Errorf("got %d lines, want %d; the first is %+v", len(got), len(want), got[:min(len(got), 1)])
 	}

@@ -33,21 +33,27 @@ type reader struct {
 	start   input.Start[block]
 	chunk   int
 	maxLine int
+	memory  input.Memory
 
 	files       []plan.FileRange // not yet begun
 	file        *lines           // that a read is going on of; nil before the first and after the last
 	await, join func() (block, error)
-	err         error // that Next ended with
-	bytes       int64 // of the lines so far
+	hold        *input.Hold // what the buffer takes that is read into
+	err         error       // that Next ended with
+	bytes       int64       // of the lines so far
 
 	// Where the rows of the last batch begin: at lastStart + starts[row] in lastFile.
 	lastFile  string
 	lastStart int64
 	starts    []uint32
+	lastHold  *input.Hold // what its buffer takes
 }
 
-func newReader(ctx context.Context, files []plan.FileRange, maxLine int, s input.Start[block]) *reader {
-	return &reader{ctx: ctx, files: files, start: s, chunk: chunkBytes, maxLine: min(maxLine, maxLineLimit)}
+func newReader(ctx context.Context, files []plan.FileRange, maxLine int, m input.Memory, s input.Start[block]) *reader {
+	return &reader{
+		ctx: ctx, files: files, start: s, chunk: chunkBytes, maxLine: min(maxLine, maxLineLimit),
+		memory: m, lastHold: input.NewHold(m),
+	}
 }
 
 // Next returns the lines of one block.
@@ -61,6 +67,7 @@ func (r *reader) Next() (arrow.Record, error) {
 }
 
 func (r *reader) next() (arrow.Record, error) {
+	r.lastHold.Release()
 	if r.file == nil {
 		r.nextFile()
 	}
@@ -69,9 +76,17 @@ func (r *reader) next() (arrow.Record, error) {
 		if err != nil {
 			return nil, err
 		}
+		if b.missing > 0 {
+			if err := b.wanting.Await(b.missing, b.purpose); err != nil {
+				return nil, err
+			}
+			r.readAhead(b.rest, b.hold)
+			continue
+		}
+		r.lastHold = b.hold
 		path := r.file.in.Path
 		if !b.last {
-			r.readAhead(b.rest)
+			r.readAhead(b.rest, input.NewHold(r.memory))
 		} else if err := r.file.close(); err != nil {
 			return nil, err
 		} else {
@@ -89,15 +104,17 @@ func (r *reader) next() (arrow.Record, error) {
 func (r *reader) nextFile() {
 	r.file = nil
 	if len(r.files) > 0 {
-		r.file = &lines{ctx: r.ctx, in: r.files[0], chunk: r.chunk, maxLine: r.maxLine}
+		r.file = &lines{ctx: r.ctx, in: r.files[0], chunk: r.chunk, maxLine: r.maxLine, zip: input.NewHold(r.memory)}
 		r.files = r.files[1:]
-		r.readAhead(nil)
+		r.readAhead(nil, input.NewHold(r.memory))
 	}
 }
 
-func (r *reader) readAhead(rest []byte) {
+// readAhead begins to read the block that begins with rest, in a buffer that hold takes.
+func (r *reader) readAhead(rest []byte, hold *input.Hold) {
 	in := r.file
-	r.await, r.join = r.start(func() (block, error) { return in.next(rest) })
+	r.hold = hold
+	r.await, r.join = r.start(func() (block, error) { return in.next(rest, hold) })
 }
 
 // batch makes the lines in buf an Arrow column without a copy: it squeezes the ends of the lines out in place, and what
@@ -146,10 +163,12 @@ func (r *reader) Position(row int) string {
 
 // Close waits for the read that is going on.
 func (r *reader) Close() error {
+	r.lastHold.Release()
 	if r.file == nil {
 		return nil
 	}
 	r.join() //nolint:errcheck // who closes does not want what comes next, nor why it does not come
+	r.hold.Release()
 	in := r.file
 	r.file, r.files = nil, nil
 	return in.close()

@@ -20,6 +20,7 @@ import (
 	"fletch/engine/plan"
 	"fletch/fault"
 	"fletch/fault/faulttest"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
 
@@ -109,7 +110,7 @@ func TestRangesYieldEveryLineOnce(t *testing.T) {
 			r.Offset, r.Length = int64(cuts[i]), int64(cuts[i+1]-cuts[i])
 			ranges = append(ranges, r)
 		}
-		r := newReader(context.Background(), ranges, 1<<20, now)
+		r := newReader(context.Background(), ranges, 1<<20, inputtest.Ample(), now)
 		r.chunk = rapid.IntRange(1, 100).Draw(t, "chunk")
 		got, err := readAll(t, r)
 		if err != nil {
@@ -131,7 +132,7 @@ func FuzzLines(f *testing.F) {
 		second := first
 		second.Offset = min(int64(cut), first.Size)
 		first.Length, second.Length = second.Offset, first.Size-second.Offset
-		r := newReader(context.Background(), []plan.FileRange{first, second}, maxLineLimit, now)
+		r := newReader(context.Background(), []plan.FileRange{first, second}, maxLineLimit, inputtest.Ample(), now)
 		r.chunk = int(chunk) + 1
 		got, err := readAll(t, r)
 		if err != nil {
@@ -144,7 +145,7 @@ func FuzzLines(f *testing.F) {
 // Strings stay what they were when more is read.
 func TestStringsMayBeKept(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 50_000)
-	r := newReader(context.Background(), []plan.FileRange{storagetest.Put("kept", content)}, 1<<20, now)
+	r := newReader(context.Background(), []plan.FileRange{storagetest.Put("kept", content)}, 1<<20, inputtest.Ample(), now)
 	var kept []string
 	for {
 		rec, err := r.Next()
@@ -186,7 +187,7 @@ func TestLongLines(t *testing.T) {
 	} {
 		for _, chunk := range []int{1, 7, 64, 1001, chunkBytes} {
 			in := storagetest.Put("long", []byte(c.content))
-			r := newReader(context.Background(), []plan.FileRange{in}, limit, now)
+			r := newReader(context.Background(), []plan.FileRange{in}, limit, inputtest.Ample(), now)
 			r.chunk = chunk
 			got, err := readAll(t, r)
 			if c.at != "" {
@@ -204,7 +205,7 @@ func TestLongLines(t *testing.T) {
 // A line that is too long is refused before much of it is in memory.
 func TestLongLineIsNotGathered(t *testing.T) {
 	in := storagetest.Put("huge", bytes.Repeat([]byte("x"), 64<<20))
-	r := newReader(context.Background(), []plan.FileRange{in}, 1<<20, now)
+	r := newReader(context.Background(), []plan.FileRange{in}, 1<<20, inputtest.Ample(), now)
 	_, err := r.Next()
 	faulttest.Want(t, err, fault.User, "test://huge byte 0: ")
 	if read := r.file.file.Pos(); read > 2<<20 {
@@ -233,7 +234,7 @@ func TestCompressed(t *testing.T) {
 			"nothing": {nil},
 		} {
 			in := storagetest.Put(name+suffix, storagetest.Zip(t, suffix, members...))
-			got, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
+			got, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, inputtest.Ample(), now))
 			if err != nil {
 				t.Fatalf("%s: %v", in.Path, err)
 			}
@@ -261,7 +262,7 @@ func TestDamagedCompressed(t *testing.T) {
 			"more behind": {append(slices.Clone(whole), "garbage behind it"...), "damaged"},
 		} {
 			in := storagetest.Put("bad"+suffix, c.content)
-			_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
+			_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, inputtest.Ample(), now))
 			if err == nil {
 				t.Errorf("%s %s: no error", name, suffix)
 				continue
@@ -275,7 +276,7 @@ func TestWindowIsBounded(t *testing.T) {
 	// The header of a frame that asks for a window of 1 GiB, then an empty last block.
 	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 20 << 3, 0x01, 0x00, 0x00}
 	in := storagetest.Put("window.zst", frame)
-	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
+	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, inputtest.Ample(), now))
 	faulttest.Want(t, err, fault.User, in.Path, "64 MiB", "--long")
 }
 
@@ -283,12 +284,12 @@ func TestReadErrors(t *testing.T) {
 	broken := errors.New("broken disk")
 	for _, name := range []string{"broken", "broken.gz"} {
 		in := storagetest.PutBroken(name, broken)
-		_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
+		_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, inputtest.Ample(), now))
 		faulttest.Want(t, err, fault.Retryable, in.Path, "broken disk")
 	}
 	in := storagetest.Put("changed", []byte("text"))
 	in.Size++
-	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, now))
+	_, err := readAll(t, newReader(context.Background(), []plan.FileRange{in}, 1<<20, inputtest.Ample(), now))
 	faulttest.Want(t, err, fault.User, in.Path, "changed")
 }
 
@@ -298,7 +299,7 @@ func TestCutFile(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Repeat([]byte("text\n"), 200_000), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r := newReader(context.Background(), []plan.FileRange{{Path: path, Length: 1_000_000, Size: 1_000_000}}, 1<<20, now)
+	r := newReader(context.Background(), []plan.FileRange{{Path: path, Length: 1_000_000, Size: 1_000_000}}, 1<<20, inputtest.Ample(), now)
 	rec, err := r.Next()
 	if err != nil {
 		t.Fatal(err)
@@ -317,7 +318,7 @@ func TestCloseInMidFile(t *testing.T) {
 		if suffix := filepath.Ext(name); suffix != "" {
 			content = storagetest.Zip(t, suffix, content)
 		}
-		r := newReader(context.Background(), []plan.FileRange{storagetest.Put(name, content)}, 1<<20, now)
+		r := newReader(context.Background(), []plan.FileRange{storagetest.Put(name, content)}, 1<<20, inputtest.Ample(), now)
 		rec, err := r.Next()
 		if err != nil {
 			t.Fatal(err)
@@ -341,7 +342,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r := newReader(context.Background(), []plan.FileRange{in}, 16<<20, now)
+		r := newReader(context.Background(), []plan.FileRange{in}, 16<<20, inputtest.Ample(), now)
 		rows := int64(0)
 		for {
 			rec, err := r.Next()

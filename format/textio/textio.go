@@ -29,7 +29,7 @@ func source[T any](job *engine.Job, op string, patterns []string, as func(*reade
 		Op:    op,
 		Input: plan.Input{Patterns: patterns},
 		Open: func(t *engine.Task, split plan.Split) (engine.Reader, error) {
-			return as(newReader(t.Context(), split.Files, t.MaxLine(), input.Beside[block](t.Coroutine()))), nil
+			return as(newReader(t.Context(), split.Files, t.MaxLine(), t, input.Beside[block](t.Coroutine()))), nil
 		},
 	})
 }

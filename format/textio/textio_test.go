@@ -11,10 +11,12 @@ import (
 	"testing"
 
 	"fletch/engine"
+	"fletch/engine/budget"
 	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
 	"fletch/format/internal/input"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
 
@@ -29,7 +31,11 @@ func inTask(t *testing.T, f func(*exec.Task) error) error {
 	ended := make(chan error, 1) // Run's result
 	go func() { ended <- s.Run(ctx) }()
 	c := s.Spawn(coro.Spec{Name: "test"}, func(c *coro.Coroutine) error {
-		return f(&exec.Task{Context: ctx, Coroutine: c, MaxLineBytes: 1 << 20})
+		share, err := budget.NewPool(1<<30, 1, 1).Join(c)
+		if err != nil {
+			return err
+		}
+		return f(&exec.Task{Share: share, Context: ctx, Coroutine: c, MaxLineBytes: 1 << 20})
 	})
 	<-c.Done()
 	cancel()
@@ -102,7 +108,7 @@ func TestCloseWhileReading(t *testing.T) {
 			if filepath.Ext(name) != "" {
 				content = storagetest.Zip(t, ".zst", content)
 			}
-			r := newReader(task.Context, []plan.FileRange{storagetest.Put(name, content)}, 1<<20, input.Beside[block](task.Coroutine))
+			r := newReader(task.Context, []plan.FileRange{storagetest.Put(name, content)}, 1<<20, inputtest.Ample(), input.Beside[block](task.Coroutine))
 			rec, err := r.Next()
 			if err != nil {
 				return err
@@ -112,7 +118,7 @@ func TestCloseWhileReading(t *testing.T) {
 				return err
 			}
 		}
-		r := newReader(task.Context, []plan.FileRange{storagetest.Put("cancelled", sample())}, 1<<20, input.Beside[block](task.Coroutine))
+		r := newReader(task.Context, []plan.FileRange{storagetest.Put("cancelled", sample())}, 1<<20, inputtest.Ample(), input.Beside[block](task.Coroutine))
 		task.Coroutine.Cancel(stop)
 		for {
 			rec, err := r.Next()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -20,11 +21,15 @@ func init() { storage.Register("test", &files) }
 // files is a storage of byte strings, by names that begin with test://.
 var files bucket
 
-type bucket struct{ content sync.Map }
+type bucket struct {
+	content sync.Map
+	read    sync.Map // *atomic.Int64: the bytes, by name
+}
 
 type file struct {
 	*bytes.Reader
 	fail error
+	read *atomic.Int64
 }
 
 func (f file) Size() int64 { return f.Reader.Size() }
@@ -33,7 +38,9 @@ func (f file) ReadAt(p []byte, at int64) (int, error) {
 	if f.fail != nil {
 		return 0, f.fail
 	}
-	return f.Reader.ReadAt(p, at)
+	n, err := f.Reader.ReadAt(p, at)
+	f.read.Add(int64(n))
+	return n, err
 }
 
 func (b *bucket) List(_ context.Context, name string) ([]storage.Info, error) {
@@ -47,10 +54,18 @@ func (b *bucket) List(_ context.Context, name string) ([]storage.Info, error) {
 func (b *bucket) Open(_ context.Context, name string) (storage.File, error) {
 	content, _ := b.content.Load(name)
 	if err, ok := content.(error); ok {
-		return file{bytes.NewReader(make([]byte, 100)), err}, nil
+		return file{Reader: bytes.NewReader(make([]byte, 100)), fail: err}, nil
 	}
-	return file{Reader: bytes.NewReader(content.([]byte))}, nil
+	return file{Reader: bytes.NewReader(content.([]byte)), read: b.counter(name)}, nil
 }
+
+func (b *bucket) counter(name string) *atomic.Int64 {
+	n, _ := b.read.LoadOrStore(name, new(atomic.Int64))
+	return n.(*atomic.Int64)
+}
+
+// BytesRead returns how much has been read of a file that Put stored.
+func BytesRead(r plan.FileRange) int64 { return files.counter(r.Path).Load() }
 
 // Put stores a file as test://name and returns the range of all of it.
 func Put(name string, content []byte) plan.FileRange {
@@ -87,4 +102,14 @@ func Zip(t testing.TB, suffix string, texts ...[]byte) []byte {
 		}
 	}
 	return out.Bytes()
+}
+
+// ZipWindow compresses a text so that decompressing it takes a window of so many bytes, for a file whose name ends in .zst.
+func ZipWindow(t testing.TB, window int, text []byte) []byte {
+	t.Helper()
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window), zstd.WithSingleSegment(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z.EncodeAll(text, nil)
 }

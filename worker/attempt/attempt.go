@@ -51,7 +51,7 @@ type Spec struct {
 // an error nothing of the attempt is left. The context ends when the attempt is cancelled; it is what user code sees.
 func (j *Job) Run(ctx context.Context, c *coro.Coroutine, spec Spec, done func(plan.Result, error)) {
 	a := &attempt{job: j, spec: spec, coroutine: c, stage: &j.Stages[spec.Task.Stage], task: &exec.Task{
-		Context: ctx, Coroutine: c, Log: spec.Log, MaxLineBytes: j.MaxLineBytes,
+		Context: ctx, Coroutine: c, Log: spec.Log, MaxLineBytes: j.MaxLineBytes, Sampled: j.Stages[spec.Task.Stage].Thin,
 		Ordinal: spec.Task.Index, Partitions: j.partitions, Progress: spec.Progress,
 		Weight: cmp.Or(spec.Task.Weight, 1),
 	}}

@@ -46,7 +46,7 @@ func Run(t *testing.T, declare Declare, config local.Config, args ...string) Fil
 func TryRun(t *testing.T, declare Declare, config local.Config, args ...string) (Files, error) {
 	t.Helper()
 	dir := t.TempDir()
-	job, err := declare(append(args, "--output", filepath.Join(dir, "out")))
+	job, err := declare(slices.Concat(args, []string{"--output", filepath.Join(dir, "out")}))
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +66,16 @@ func TryRun(t *testing.T, declare Declare, config local.Config, args ...string) 
 		files[strings.TrimPrefix(name, dir+"/")] = text
 	}
 	return files, nil
+}
+
+// Stray wants a job to refuse an argument that is no flag, wherever it stands.
+func Stray(t *testing.T, declare Declare) {
+	t.Helper()
+	for _, args := range [][]string{{"foo", "--input", "x"}, {"--output", "x", "foo"}} {
+		if _, err := declare(args); err == nil || !strings.Contains(err.Error(), `"foo" is not understood`) {
+			t.Errorf("%q: error %v", args, err)
+		}
+	}
 }
 
 // SameBytes wants a job to write the same files whatever the cores and the memory, and returns them by the number of

@@ -9,10 +9,15 @@ import (
 	"io"
 	"math"
 
+	"github.com/klauspost/compress/zstd"
+
 	"fletch/engine/plan"
 	"fletch/fault"
 	"fletch/storage"
 )
+
+// OverrunBytes is how much is read at first of what follows a range, to finish its last record.
+const OverrunBytes = 4 << 10
 
 // File is an input file that is open. Its offsets are of decompressed bytes. One goroutine at a time uses it.
 type File struct {
@@ -34,6 +39,16 @@ func Open(ctx context.Context, in plan.FileRange) (*File, error) {
 		f.size = math.MaxInt64
 	}
 	return f, nil
+}
+
+// Window returns how much memory it takes to decompress the file, beside small buffers, as long as nothing has been read
+// of it; then zero.
+func (f *File) Window() int {
+	if f.zip == nil || f.zip.plain != nil {
+		return 0
+	}
+	beginning, _ := f.zip.buf.Peek(zstd.HeaderMaxSize) //nolint:errcheck // the first read tells
+	return f.zip.window(beginning)
 }
 
 // Compressed tells whether the file can only be read from its beginning.

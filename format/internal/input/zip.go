@@ -24,10 +24,12 @@ const zipBufferBytes = 128 << 10
 
 // zipReader decompresses a file as it is read. Members or frames that follow each other are one text.
 type zipReader struct {
-	open func(io.Reader) (io.Reader, func(), error)
+	open   func(io.Reader) (io.Reader, func(), error)
+	window func(beginning []byte) int // what decompressing keeps in memory
 
 	file    countingReader
-	plain   io.Reader // nil before the first read
+	buf     *bufio.Reader // of file
+	plain   io.Reader     // nil before the first read
 	release func()
 }
 
@@ -36,13 +38,31 @@ func newZipReader(f storage.File, in plan.FileRange) *zipReader {
 	z := &zipReader{file: countingReader{r: io.NewSectionReader(f, 0, in.Size)}}
 	switch path.Ext(in.Path) {
 	case ".gz":
-		z.open = openGzip
+		z.open, z.window = openGzip, func([]byte) int { return 0 }
 	case ".zst":
-		z.open = openZstd
+		z.open, z.window = openZstd, zstdWindow
 	default:
 		return nil
 	}
+	z.buf = bufio.NewReaderSize(&z.file, zipBufferBytes)
 	return z
+}
+
+// zstdWindow returns the window that a file's first frame names; those behind it are mostly like it. What is no frame is
+// left to who decompresses it.
+func zstdWindow(beginning []byte) int {
+	var h zstd.Header
+	if h.Decode(beginning) != nil || h.Skippable {
+		return 0
+	}
+	n := h.WindowSize
+	if h.SingleSegment {
+		n = h.FrameContentSize
+	}
+	if n > maxWindowBytes {
+		return 0 // it is refused
+	}
+	return int(n)
 }
 
 func openGzip(r io.Reader) (io.Reader, func(), error) {
@@ -63,12 +83,11 @@ func openZstd(r io.Reader) (io.Reader, func(), error) {
 
 func (z *zipReader) Read(p []byte) (int, error) {
 	if z.plain == nil {
-		r := bufio.NewReaderSize(&z.file, zipBufferBytes)
-		if _, err := r.Peek(1); errors.Is(err, io.EOF) {
+		if _, err := z.buf.Peek(1); errors.Is(err, io.EOF) {
 			return 0, io.ErrUnexpectedEOF // an empty file is no compressed one: even nothing has a header
 		}
 		var err error
-		if z.plain, z.release, err = z.open(r); errors.Is(err, io.EOF) {
+		if z.plain, z.release, err = z.open(z.buf); errors.Is(err, io.EOF) {
 			return 0, io.ErrUnexpectedEOF
 		} else if err != nil {
 			z.plain = nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (p *Parser) Append(text []byte) error {
 	if err := d.Decode(&value); err != nil {
 		return errors.New("it is no JSON text")
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("there is more behind the JSON text")
 	}
 	return parse(p.builder, p.field, value)
