@@ -93,7 +93,7 @@ func (g *aggregator[K, V, A]) collect(src Source) error {
 // makeRoom spills what the share has no room for.
 func (g *aggregator[K, V, A]) makeRoom(keys *batch.Vector) error {
 	switch {
-	case g.table.Len() == 0:
+	case g.table.Len() == 0, g.task.small(g.table.taken + g.table.missing(keys)):
 		return g.table.awaitRoom(g.task, keys)
 	case g.ordered, g.views, !g.task.Share.Take(0):
 		// The batches that accumulators are views of, and what others have a right to, are not given back by less.

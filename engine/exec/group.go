@@ -53,6 +53,7 @@ func (c *CoGroup[K, V, W]) Run(t *Task, left, right Source, out func(K, iter.Seq
 	if err := l.collect(left); err != nil {
 		return err
 	}
+	r.beside = l
 	if err := r.collect(right); err != nil {
 		return err
 	}

@@ -33,6 +33,12 @@ func OnCoroutineWithin(t testing.TB, shareBytes int64, f func(*Task) error) {
 // runOnCoroutine runs f with a task whose share is all of so many bytes, and looks that f gives all of it back.
 func runOnCoroutine(t testing.TB, task *Task, shareBytes int64, f func(*Task) error) error {
 	t.Helper()
+	return runInPool(t, task, budget.NewPool(shareBytes, 1, 1), f)
+}
+
+// runInPool is runOnCoroutine with a share of a pool.
+func runInPool(t testing.TB, task *Task, pool *budget.Pool, f func(*Task) error) error {
+	t.Helper()
 	s, err := coro.New(coro.Config{Runners: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +55,7 @@ func runOnCoroutine(t testing.TB, task *Task, shareBytes int64, f func(*Task) er
 	}
 	c := s.Spawn(coro.Spec{Name: t.Name()}, func(c *coro.Coroutine) (err error) {
 		task.Coroutine = c
-		if task.Share, err = budget.NewPool(shareBytes, 1, 1).Join(c); err != nil {
+		if task.Share, err = pool.Join(c); err != nil {
 			return err
 		}
 		return task.rows(func() error { return f(task) })

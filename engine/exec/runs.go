@@ -9,7 +9,6 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/batch"
-	"fletch/engine/budget"
 )
 
 const (
@@ -330,31 +329,4 @@ func (c *runCursor[T]) close() {
 	c.src.Close() //nolint:errcheck // see above
 	c.src = nil
 	c.task.Share.Give(c.taken)
-}
-
-// await takes n bytes that are needed to go on, and waits for them. The caller has given back what he can do without; what
-// the task's combiners hold is given back here. If it is other operators of the task that keep the share from granting a
-// part of what it is sure of (one that feeds its groups, say, holds them to the end), it is taken all the same. More than
-// that is laid to the operator at work, whose records are too large.
-func (t *Task) await(n int64) error {
-	granted := n == 0 || t.Share.Take(n)
-	for !granted && t.emptyLargest(nil) {
-		granted = t.Share.Take(n)
-	}
-	if granted {
-		return nil
-	}
-	t.Progress.Waits.Store(true)
-	err := t.Share.Await(t.Coroutine, n)
-	t.Progress.Waits.Store(false)
-	tooLarge, ok := errors.AsType[*budget.TooLargeError](err)
-	switch {
-	case !ok:
-		return err
-	case n <= t.Share.Sure()/2:
-		t.Share.Must(n)
-		return nil
-	default:
-		return t.blame(tooLarge, nil)
-	}
 }
