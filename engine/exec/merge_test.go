@@ -167,6 +167,37 @@ func TestMergeFolds(t *testing.T) {
 	}
 }
 
+// TestRunsMakeSteps sees that writing runs and merging them, which no user code is part of, is not taken for a call that does not
+// return.
+func TestRunsMakeSteps(t *testing.T) {
+	runsOf := make([][]keyed, 9)
+	for i := range runsOf {
+		for k := range 400 {
+			runsOf[i] = append(runsOf[i], keyed{Key: fmt.Sprintf("%0500d", k)})
+		}
+	}
+	spill := &MemorySpill{}
+	err := runOnCoroutine(t, &Task{Spill: spill}, 2<<20, func(task *Task) error {
+		r, err := spillAll(task, codecOf[keyed](t), nil, runsOf)
+		if task.steps < spill.Rows {
+			t.Errorf("%d steps while %d records were spilled", task.steps, spill.Rows)
+		}
+		if err != nil {
+			return err
+		}
+		steps, rows := task.steps, spill.Rows
+		open, err := r.openFew()
+		if merged := spill.Rows - rows; merged == 0 || task.steps-steps < merged {
+			t.Errorf("%d steps while %d records were merged", task.steps-steps, merged)
+		}
+		closeAll(open)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMergeStops closes the runs when no more is wanted.
 func TestMergeStops(t *testing.T) {
 	spill := &MemorySpill{}

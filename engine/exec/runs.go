@@ -52,7 +52,10 @@ func (r *runs[T]) write(records func(add func(T))) (Run, error) {
 		return nil, err
 	}
 	r.writer = w
-	records(r.out.add)
+	records(func(rec T) {
+		r.task.advance()
+		r.out.add(rec)
+	})
 	if err := r.out.finish(); err != nil {
 		return nil, err
 	}
