@@ -491,6 +491,33 @@ func TestCombinersShare(t *testing.T) {
 	}
 }
 
+// TestEmptiedForOthers has a combiner emptied as another operator reads a side: what that does next is not laid to the combiner.
+func TestEmptiedForOthers(t *testing.T) {
+	port := &collecting[batch.KV[int64, int64]]{codec: codecOf[batch.KV[int64, int64]](t)}
+	side := codecOf[word](t)
+	err := attemptOf(t, &MemorySpill{}, 1400<<10, new(int), func(task *Task) error {
+		x := Keyed[int64, None, int64]{Node: 7, Codec: port.codec, Keyer: keyerOf[int64]().Clone, Fold: CountFold, Slots: new(atomic.Int64)}
+		counts := CombineKeys(task, port, 3, x)
+		for i := range int64(100_000) {
+			counts.Consume.(func(int64) bool)(i % 20_000)
+		}
+		task.Side = func(int) (Source, error) {
+			return &recordsSource[word]{memory.NewGoAllocator(), side, make([]word, 20_000), 1000}, nil
+		}
+		task.Enter(3)
+		task.row = 5
+		Whole(task, 0, side)
+		defer task.Share.Give(task.keptBytes)
+		if len(port.rows) == 0 || task.op != 3 || task.row != 5 {
+			t.Errorf("%d rows of the combiner were written; node %d is at work at record %d, want 3 at 5", len(port.rows), task.op, task.row)
+		}
+		return counts.Finish()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // operator runs an operator over records that do not fit into a share, and returns the number of keys.
 type operator struct {
 	share int64
