@@ -3,7 +3,6 @@ package exec
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"slices"
 	"unsafe"
 
@@ -21,7 +20,8 @@ func Aggregate[K, V, A any](t *Task, src Source, x Keyed[K, V, A], ordered bool,
 	if err := g.feed(out); err != nil {
 		return err
 	}
-	return g.drop()
+	g.drop()
+	return nil
 }
 
 // aggregator holds one accumulator for each key, in a table and in runs that were spilled. Of a key that is in several of
@@ -274,12 +274,10 @@ func (g *aggregator[K, V, A]) feedPart(r int, slots []slot[A], out func(K, *A) b
 }
 
 // drop gives up what was spilled.
-func (g *aggregator[K, V, A]) drop() error {
-	var errs []error
+func (g *aggregator[K, V, A]) drop() {
 	for r := range g.parts {
-		errs = append(errs, g.parts[r].drop())
+		g.parts[r].drop()
 	}
-	return errors.Join(errs...)
 }
 
 func (g *aggregator[K, V, A]) release() {

@@ -144,7 +144,8 @@ func (b *beside[K, B, P]) finish() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.joinAside(run), run.Drop())
+	defer run.Drop()
+	return b.joinAside(run)
 }
 
 func (b *beside[K, B, P]) joinAside(run Run) error {

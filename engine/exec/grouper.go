@@ -213,9 +213,9 @@ func (g *grouper[K, V]) open() (*groupStream[K, V], error) {
 }
 
 // drop gives up what was spilled, once all groups have been read that are wanted.
-func (g *grouper[K, V]) drop() error {
+func (g *grouper[K, V]) drop() {
 	g.close()
-	return g.runs.drop()
+	g.runs.drop()
 }
 
 func (g *grouper[K, V]) close() {

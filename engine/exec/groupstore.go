@@ -170,7 +170,7 @@ func (g *groupStore[T]) clear() {
 	g.out.rows = g.out.rows[:0]
 	g.out.builder.Release()
 	if g.run != nil {
-		g.run.Drop() //nolint:errcheck // its bytes go with the attempt at the latest
+		g.run.Drop()
 	}
 	g.writer, g.run = nil, nil
 }

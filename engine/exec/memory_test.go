@@ -188,10 +188,7 @@ func (r *memoryRun) Open() (Source, error) {
 	return &memorySource{run: r, left: left}, nil
 }
 
-func (r *memoryRun) Drop() error {
-	r.dropped = true
-	return r.spill.call()
-}
+func (r *memoryRun) Drop() { r.dropped = true }
 
 // memorySource reads a run.
 type memorySource struct {

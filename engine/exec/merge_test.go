@@ -112,7 +112,8 @@ func TestMergeIsASort(t *testing.T) {
 				return true
 			})
 			passes += spill.Runs - len(runsOf)
-			return errors.Join(err, r.drop())
+			r.drop()
+			return err
 		})
 		spill.Close()
 		mem.AssertSize(t, 0)
@@ -239,7 +240,8 @@ func TestMergeTellsOfEachFailure(t *testing.T) {
 				return err
 			}
 			err = merge(task, open, func(*keyed, []byte, int) bool { rows++; return true })
-			return errors.Join(err, r.drop())
+			r.drop()
+			return err
 		})
 		spill.Close()
 		mem.AssertSize(t, 0)

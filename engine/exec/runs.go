@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"unsafe"
@@ -176,22 +175,18 @@ func (r *runs[T]) mergeSome(atATime int) error {
 		return err
 	}
 	for _, run := range some {
-		if err := run.Drop(); err != nil {
-			return err
-		}
+		run.Drop()
 	}
 	r.all = append(append(r.all[:first:first], merged), r.all[first+n:]...)
 	return nil
 }
 
 // drop gives up the runs.
-func (r *runs[T]) drop() error {
-	var errs []error
+func (r *runs[T]) drop() {
 	for _, run := range r.all {
-		errs = append(errs, run.Drop())
+		run.Drop()
 	}
 	r.all = nil
-	return errors.Join(errs...)
 }
 
 // mergeFolded is merge with records of equal keys made one by fold; where that is nil, each is fed by itself.

@@ -29,5 +29,5 @@ type Run interface {
 	// ReadBytes is the memory that reading it takes at a time.
 	ReadBytes() int64
 	// Drop gives up the run's bytes on disk. It must not be read any more.
-	Drop() error
+	Drop()
 }
