@@ -225,10 +225,12 @@ func (g *aggregator[K, V, A]) reserve() error {
 	if err := g.task.awaitReading(&read); err != nil {
 		return err
 	}
-	g.reserved = read.bytes()
-	for r := range g.parts {
-		if err := g.parts[r].mergeTo(read.runs); err != nil {
-			return err
+	defer func() { g.reserved = read.bytes() }() // rows may be left while runs are merged
+	for g.reading().runs > read.runs {
+		for r := range g.parts { // each may lower what can be read at a time
+			if err := g.parts[r].mergeTo(&read); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

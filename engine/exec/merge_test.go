@@ -168,6 +168,39 @@ func TestMergeFolds(t *testing.T) {
 	}
 }
 
+// TestMergedRunsAreCounted merges many small runs into large ones, which take more to read.
+func TestMergedRunsAreCounted(t *testing.T) {
+	runsOf := make([][]keyed, 200)
+	for i := range runsOf {
+		for k := range 100 {
+			runsOf[i] = append(runsOf[i], keyed{Key: fmt.Sprintf("%060d", k)})
+		}
+	}
+	err := runOnCoroutine(t, &Task{}, 1<<20, func(task *Task) error {
+		r, err := spillAll(task, codecOf[keyed](t), nil, runsOf)
+		if err != nil {
+			return err
+		}
+		before := r.cost()
+		open, err := r.openFew()
+		if err != nil {
+			return err
+		}
+		defer closeAll(open)
+		taken, needed := task.Share.Used(), int64(0)
+		for _, run := range r.all {
+			needed += run.ReadBytes()
+		}
+		if len(open) == len(runsOf) || r.cost() < 2*before || taken < needed || taken > 1<<20 {
+			t.Errorf("%d runs are open, of %d bytes rather than %d; reading takes %d, %d were taken", len(open), r.cost(), before, needed, taken)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRunsMakeSteps sees that writing runs and merging them, which no user code is part of, is not taken for a call that does not
 // return.
 func TestRunsMakeSteps(t *testing.T) {

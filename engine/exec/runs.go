@@ -79,7 +79,7 @@ func (r *runs[T]) openRead(read reading) (open []cursor[T], err error) {
 			r.task.Share.Give(read.bytes())
 		}
 	}()
-	if err := r.mergeTo(read.runs); err != nil {
+	if err := r.mergeTo(&read); err != nil {
 		return nil, err
 	}
 	open, err = r.openSome(r.all, read.cost)
@@ -137,15 +137,30 @@ func (t *Task) awaitReading(lists ...*reading) error {
 	return nil
 }
 
-// mergeTo merges runs until there are at most n, which is the number of those that can be read at a time: the caller has
-// taken the memory for that.
-func (r *runs[T]) mergeTo(n int) error {
-	for len(r.all) > n {
-		if err := r.mergeSome(n); err != nil {
+// mergeTo merges runs until all can be read at a time with the memory that was taken for that.
+func (r *runs[T]) mergeTo(read *reading) error {
+	for len(r.all) > read.runs {
+		if err := r.mergeSome(read.runs); err != nil {
 			return err
 		}
+		r.task.adjust(read, r.cost())
 	}
 	return nil
+}
+
+// adjust takes what is missing where a run that was merged takes more to read than those that it was made of. What the share
+// refuses of it makes fewer runs be read at a time, two at the least.
+func (t *Task) adjust(read *reading, cost int64) {
+	taken := read.bytes()
+	read.cost = max(read.cost, cost)
+	for read.runs > 2 && read.bytes() > taken {
+		if t.Share.Take(read.bytes() - taken) {
+			return
+		}
+		read.runs--
+	}
+	t.Share.Must(max(read.bytes()-taken, 0))
+	t.Share.Give(max(taken-read.bytes(), 0))
 }
 
 // mergeSome makes one run of several neighbours, as the order of equal keys is that of their runs. It takes no more of them
