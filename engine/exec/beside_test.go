@@ -71,7 +71,7 @@ func TestBeside(t *testing.T) {
 			mem, spill := memory.NewCheckedAllocator(memory.NewGoAllocator()), &MemorySpill{}
 			task := &Task{Spill: spill, Memory: mem}
 			err := runOnCoroutine(t, task, share, func(task *Task) error {
-				defer func() { task.Share.Give(task.Share.Used()) }() // as its end does
+				defer func() { task.Share.Give(task.keptBytes) }() // as its end does
 				got, err := b.beside(task, kind, input, step, runs, math.MaxInt)
 				if used := task.Share.Used(); used > share/2 {
 					rt.Errorf("%d bytes are kept of a share of %d", used, share)
@@ -116,7 +116,7 @@ func TestBesideFails(t *testing.T) {
 	for at := 1; ; at++ {
 		spill := &MemorySpill{FailAt: at}
 		err := runOnCoroutine(t, &Task{Spill: spill, program: Program{{}}}, 1400<<10, func(task *Task) error {
-			defer func() { task.Share.Give(task.Share.Used()) }()
+			defer func() { task.Share.Give(task.keptBytes) }()
 			_, err := b.beside(task, "inner", 0, 50, 1, math.MaxInt)
 			return err
 		})

@@ -131,7 +131,7 @@ var longest = Fold[string, sizes]{
 func aggregateAll[K, A any](t *Task, fold Fold[string, A], records []batch.KV[K, A], d drawn, stop int) (out []batch.KV[K, A], err error) {
 	codec, keyer := codecOf[batch.KV[K, A]](nil), keyerOf[K]()
 	x := Keyed[K, string, A]{Codec: codec, Keyer: keyer.Clone, Fold: fold}
-	src := &recordsSource[batch.KV[K, A]]{t.Memory, codec, records, d.step}
+	src := &recordsSource[batch.KV[K, A]]{arriving(t), codec, records, d.step}
 	err = Aggregate(t, src, x, d.ordered, func(k K, acc *A) bool {
 		out = append(out, batch.KV[K, A]{Key: k, Value: *acc})
 		return len(out) < stop
@@ -241,7 +241,7 @@ func take(n int, values iter.Seq[string]) (out []string) {
 
 func groupAll[K any](t *Task, records []batch.KV[K, string], d drawn) (out []batch.KV[K, []string], err error) {
 	codec := codecOf[batch.KV[K, string]](nil)
-	src := &recordsSource[batch.KV[K, string]]{t.Memory, codec, records, d.step}
+	src := &recordsSource[batch.KV[K, string]]{arriving(t), codec, records, d.step}
 	err = Group(t, 0, src, codec, keyerOf[K](), d.ordered, func(k K, values iter.Seq[string]) bool {
 		out = append(out, batch.KV[K, []string]{Key: k, Value: take(wanted(len(out)), values)})
 		return true
@@ -297,7 +297,7 @@ type both[K any] struct {
 func coGroupAll[K any](t *Task, left, right []batch.KV[K, string], d drawn) (out []both[K], err error) {
 	codec := codecOf[batch.KV[K, string]](nil)
 	c := CoGroup[K, string, string]{Left: codec, Right: codec, Keyer: keyerOf[K]().Clone, Ordered: d.ordered}
-	ls, rs := &recordsSource[batch.KV[K, string]]{t.Memory, codec, left, d.step}, &recordsSource[batch.KV[K, string]]{t.Memory, codec, right, d.step}
+	ls, rs := &recordsSource[batch.KV[K, string]]{arriving(t), codec, left, d.step}, &recordsSource[batch.KV[K, string]]{arriving(t), codec, right, d.step}
 	err = c.Run(t, ls, rs, func(k K, vs, ws iter.Seq[string]) bool {
 		n := len(out)
 		b := both[K]{key: k}
@@ -703,7 +703,7 @@ func TestValuesEnd(t *testing.T) {
 		} {
 			var before iter.Seq[string]
 			err := attemptOf(t, &MemorySpill{}, share, new(int), func(task *Task) error {
-				return Group(task, 0, &recordsSource[batch.KV[string, string]]{task.Memory, codec, records, 500}, codec, keyerOf[string](), true,
+				return Group(task, 0, &recordsSource[batch.KV[string, string]]{arriving(task), codec, records, 500}, codec, keyerOf[string](), true,
 					func(_ string, values iter.Seq[string]) bool {
 						use(values, before)
 						before = values

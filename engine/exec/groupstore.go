@@ -17,7 +17,7 @@ type groupStore[T any] struct {
 	small   bool           // its owner ends it before it holds much: it never spills
 	out     *encoder[T]    // of its rows, none have become a batch while batches and writer are nil
 	batches []arrow.Record // in memory
-	bytes   int64          // of batches, taken from the share
+	bytes   int64          // of batches
 	writer  SpillWriter    // nil while memory suffices
 	run     Run            // what writer wrote, after end
 	decoder *batch.Decoder[T]
@@ -39,16 +39,14 @@ func (g *groupStore[T]) keep(rec arrow.Record) error {
 	if g.writer != nil {
 		return g.writer.Write(rec)
 	}
-	n := batch.SizeOf(rec)
-	granted := g.task.Share.Take(n)
-	if !granted && g.small {
-		g.task.Share.Must(n)
-		granted = true
+	room, err := g.room()
+	if err != nil {
+		return err
 	}
-	if granted {
+	if room {
 		rec.Retain()
 		g.batches = append(g.batches, rec)
-		g.bytes += n
+		g.bytes += batch.SizeOf(rec)
 		return nil
 	}
 	w, err := g.task.Spill.Create(g.codec.Schema())
@@ -63,6 +61,14 @@ func (g *groupStore[T]) keep(rec arrow.Record) error {
 	}
 	g.let()
 	return w.Write(rec)
+}
+
+// room tells whether one more batch stays in memory. The task's memory has counted it.
+func (g *groupStore[T]) room() (bool, error) {
+	if g.small {
+		return true, nil
+	}
+	return g.task.grant(0, g.bytes)
 }
 
 // end follows the last record.
@@ -160,7 +166,6 @@ func (g *groupStore[T]) let() {
 		rec.Release()
 	}
 	g.batches = g.batches[:0]
-	g.task.Share.Give(g.bytes)
 	g.bytes = 0
 }
 

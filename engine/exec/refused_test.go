@@ -94,8 +94,8 @@ func TestCoGroupSpillsTheLargerSide(t *testing.T) {
 	besideAnother(t, spill, func(task *Task, join func()) error {
 		before, pairs := -1, 0
 		c := CoGroup[int64, string, string]{Left: codec, Right: codec, Keyer: keyerOf[int64]().Clone, Ordered: true}
-		err := c.Run(task, &recordsSource[batch.KV[int64, string]]{task.Memory, codec, left, 1000},
-			&onFirst{&recordsSource[batch.KV[int64, string]]{task.Memory, codec, right, 1000}, func() {
+		err := c.Run(task, &recordsSource[batch.KV[int64, string]]{arriving(task), codec, left, 1000},
+			&onFirst{&recordsSource[batch.KV[int64, string]]{arriving(task), codec, right, 1000}, func() {
 				join()
 				before = spill.Runs
 			}},

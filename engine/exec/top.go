@@ -67,7 +67,7 @@ type top[T any] struct {
 	copied   int64 // bytes of copies
 	needed   int64 // bytes of copies after the last time that all items were copied
 	keyBytes int64
-	taken    int64 // of the share
+	taken    int64 // of the share, beside the copies: the task's memory counts these
 	builder  *batch.Builder[T]
 
 	sorted *sorter[T]  // nil while memory suffices
@@ -142,20 +142,27 @@ func (h *top[T]) copyFresh() error {
 		h.needed = h.copied
 		releaseAll(stale)
 	}
-	want := h.copied + h.keyBytes + int64(len(h.items))*int64(unsafe.Sizeof(h.items[0])+4)
-	switch n := want - h.taken; {
-	case n <= 0:
-		h.task.Share.Give(-n)
-	case !h.task.Share.Take(n):
+	return h.take()
+}
+
+// take takes what is held beside the copies, or goes over to sorting.
+func (h *top[T]) take() error {
+	want := h.keyBytes + int64(len(h.items))*int64(unsafe.Sizeof(h.items[0])+4)
+	granted, err := h.task.grant(max(want-h.taken, 0), h.copied+h.taken)
+	if err != nil {
+		return err
+	}
+	if !granted {
 		return h.overflow()
 	}
+	h.task.Share.Give(max(h.taken-want, 0))
 	h.taken = want
 	return nil
 }
 
 // copy moves items to batches of their own.
 func (h *top[T]) copy(items []int32) error {
-	rows := make([]T, min(len(items), vectorRows))
+	rows := make([]T, min(len(items), topFresh)) // no more at any time: a builder's buffers are as large as the time before
 	d := h.codec.NewDecoder()
 	for len(items) > 0 {
 		some := items[:min(len(items), len(rows))]
