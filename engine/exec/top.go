@@ -187,7 +187,8 @@ func (h *top[T]) copy(items []int32) error {
 	return nil
 }
 
-// overflow goes over to sorting all records: those that are kept, in the order in which they came, and what follows.
+// overflow goes over to sorting all records: those that are kept are its first run, so they come before what follows among
+// equals.
 func (h *top[T]) overflow() error {
 	h.sorted = newSorter(h.task, h.node, h.codec, h.key)
 	h.out = newEncoder(h.task, h.node, portFunc(func(rec arrow.Record, _ []uint32) error {
@@ -195,22 +196,27 @@ func (h *top[T]) overflow() error {
 		return h.sorted.add(rec)
 	}), h.codec)
 	h.out.inner = true
-	slices.SortFunc(h.items, func(a, b topItem[T]) int { return cmp.Compare(a.seq, b.seq) })
-	h.task.Share.Give(h.taken) // what is sorted is taken again, bit by bit
-	h.taken = 0
-	for i := range h.items {
-		h.out.add(h.items[i].rec)
-	}
+	h.sortItems()
+	err := h.sorted.runs.spill(func(add func(T)) {
+		for i := range h.items {
+			add(h.items[i].rec)
+		}
+	})
 	h.letGo()
-	return nil
+	return err
+}
+
+// sortItems brings the items into their order, after which they are no heap any more.
+func (h *top[T]) sortItems() {
+	slices.SortFunc(h.items, func(a, b topItem[T]) int {
+		return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq))
+	})
 }
 
 // feed calls f with each of the first n records in their order, until it returns false.
 func (h *top[T]) feed(f func(rec *T) bool) error {
 	if h.sorted == nil {
-		slices.SortFunc(h.items, func(a, b topItem[T]) int {
-			return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq))
-		})
+		h.sortItems()
 		for i := range h.items {
 			if !f(&h.items[i].rec) {
 				break

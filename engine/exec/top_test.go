@@ -103,3 +103,29 @@ func TestTopCountsOnce(t *testing.T) {
 		return nil
 	})
 }
+
+// TestTopSpillsWhatItHolds sees that the records that were kept are a run before the share has their memory for what follows.
+func TestTopSpillsWhatItHolds(t *testing.T) {
+	spill := &MemorySpill{}
+	defer spill.Close()
+	err := runOnCoroutine(t, &Task{Spill: spill}, 8<<20, func(task *Task) error {
+		h := newTop(task, 0, codecOf[word](t), 1<<40, wordOrder)
+		spill.OnCall = func(call int) {
+			if used := task.Share.Used(); call == 1 && used < 7<<20 {
+				t.Errorf("%d bytes are taken of the share while %d records are held", used, len(h.items))
+			}
+		}
+		in := texts100(100_000)
+		for len(in) > 0 && h.sorted == nil {
+			h.add(in[0])
+			in = in[1:]
+		}
+		if used := task.Share.Used(); spill.Runs != 1 || spill.Rows != int64(100_000-len(in)) || used > 1<<20 {
+			t.Errorf("%d runs of %d records, want one of %d; %d bytes are taken of the share", spill.Runs, spill.Rows, 100_000-len(in), used)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
