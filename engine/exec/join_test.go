@@ -135,7 +135,8 @@ func TestJoin(t *testing.T) {
 			want := b.naive(kind)
 			mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 			spill := &MemorySpill{}
-			err := runOnCoroutine(t, &Task{Spill: spill, Memory: mem}, share, func(task *Task) error {
+			task := &Task{Spill: spill, Memory: mem}
+			err := runOnCoroutine(t, task, share, func(task *Task) error {
 				got, err := b.join(task, kind, step, math.MaxInt)
 				if err == nil && !slices.Equal(got, want) {
 					rt.Errorf("%d records, want %d: %.200q, want %.200q", len(got), len(want), got, want)
@@ -144,6 +145,9 @@ func TestJoin(t *testing.T) {
 			})
 			if err != nil {
 				rt.Fatal(err)
+			}
+			if in, told := task.Metrics().RowsIn, task.Progress.Rows.Load(); in != int64(len(b.left)+len(b.right)) || told != in {
+				rt.Errorf("%d rows are counted of %d and %d, %d in the progress", in, len(b.left), len(b.right), told)
 			}
 			spilled += spill.Runs
 			spill.Close()
