@@ -34,15 +34,17 @@ type aggregator[K, V, A any] struct {
 	ordered bool
 	// parts are the runs of each range of hashes, one after the other in the order of what comes out. If that is the order
 	// of the keys, there is but one range.
-	parts    []runs[batch.KV[K, A]]
-	views    bool  // accumulators may be views of the batches that were read
+	parts []runs[batch.KV[K, A]]
+	// pointed tells what an accumulator holds beside itself, among it views of the batches that were read; it is nil where that
+	// is nothing.
+	pointed  func(*A) int64
 	reserved int64 // taken for reading runs
 }
 
 func newAggregator[K, V, A any](t *Task, x Keyed[K, V, A], ordered bool) *aggregator[K, V, A] {
 	g := &aggregator[K, V, A]{
 		task: t, keyed: x, keyer: x.Keyer(), table: newTable[A](t.Share, minSlots, aggregating), ordered: ordered,
-		parts: make([]runs[batch.KV[K, A]], hashRanges), views: batch.Pointed[A]() != nil,
+		parts: make([]runs[batch.KV[K, A]], hashRanges), pointed: batch.Pointed[A](),
 	}
 	if ordered {
 		g.parts = g.parts[:1]
@@ -74,8 +76,8 @@ func (g *aggregator[K, V, A]) collect(src Source) error {
 	decoded := g.task.decoded
 	return vectors(g.task, src, g.keyed.Codec, func(rows []batch.KV[K, A], _ int) bool {
 		g.task.pause()
-		if g.views && g.task.decoded > decoded {
-			g.table.hold(g.task.decoded - decoded)
+		if g.pointed != nil {
+			g.table.hold(g.task.decoded - decoded + g.pointedBy(rows))
 			decoded = g.task.decoded
 		}
 		g.keyer.Normalise(&vector, &rows[0].Key, unsafe.Sizeof(rows[0]), len(rows))
@@ -90,12 +92,20 @@ func (g *aggregator[K, V, A]) collect(src Source) error {
 	})
 }
 
+// pointedBy returns what accumulators hold beside themselves.
+func (g *aggregator[K, V, A]) pointedBy(rows []batch.KV[K, A]) (bytes int64) {
+	for i := range rows {
+		bytes += g.pointed(&rows[i].Value)
+	}
+	return bytes
+}
+
 // makeRoom spills what the share has no room for.
 func (g *aggregator[K, V, A]) makeRoom(keys *batch.Vector) error {
 	switch {
 	case g.table.Len() == 0, g.task.small(g.table.taken + g.table.missing(keys)):
 		return g.table.awaitRoom(g.task, keys)
-	case g.ordered, g.views, !g.task.Share.Take(0):
+	case g.ordered, g.pointed != nil, !g.task.Share.Take(0):
 		// The batches that accumulators are views of, and what others have a right to, are not given back by less.
 		return g.spill()
 	default:
