@@ -2,7 +2,6 @@ package exec
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"unsafe"
 
@@ -314,15 +313,7 @@ func (c *slotCursor[K, A]) next() (bool, error) {
 	return c.at < len(c.slots), nil
 }
 
-func (c *slotCursor[K, A]) key() []byte {
-	s := &c.slots[c.at]
-	key := s.key(c.long)
-	if c.byHash {
-		c.buf = append(binary.BigEndian.AppendUint64(c.buf[:0], s.hash()), key...)
-		return c.buf
-	}
-	return unsafe.Slice(unsafe.StringData(key), len(key))
-}
+func (c *slotCursor[K, A]) key() []byte { return c.slots[c.at].orderKey(c.long, c.byHash, &c.buf) }
 
 func (c *slotCursor[K, A]) record() *batch.KV[K, A] {
 	s := &c.slots[c.at]

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unsafe"
 
@@ -299,6 +300,16 @@ func (s *slot[A]) key(long *arenas) string {
 		return long.at(s.hi)
 	}
 	return unsafe.String((*byte)(unsafe.Pointer(&s.lo)), int(s.hi>>56)-1)
+}
+
+// orderKey returns what keyOrder appends for the slot's key: a view of the slot or its arena, or of buf where hashes come first.
+func (s *slot[A]) orderKey(long *arenas, byHash bool, buf *[]byte) []byte {
+	key := s.key(long)
+	if byHash {
+		*buf = append(binary.BigEndian.AppendUint64((*buf)[:0], s.hash()), key...)
+		return *buf
+	}
+	return unsafe.Slice(unsafe.StringData(key), len(key))
 }
 
 // warmLong loads the long keys of slots, for the reason of warm: they lie in the order in which they came.
