@@ -146,7 +146,7 @@ func (b *beside[K, B, P]) finish() error {
 }
 
 func (b *beside[K, B, P]) joinAside(run Run) error {
-	probe, err := run.Open()
+	probe, err := openRun(run)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -115,23 +114,19 @@ func (g *groupStore[T]) each(f func(*T) bool) error {
 func (g *groupStore[T]) read(f func(*T) bool) (err error) {
 	g.task.Share.Must(g.run.ReadBytes())
 	defer g.task.Share.Give(g.run.ReadBytes())
-	src, err := g.run.Open()
+	src, err := openRun(g.run)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	for left := g.run.Rows(); ; {
+	for {
 		rec, err := src.Next()
-		if err == io.EOF { //nolint:errorlint // one that is wrapped is no end of the run but damage
-			if left != 0 {
-				return fmt.Errorf("read a spilled group: it ends %d rows early", left)
-			}
+		if err == io.EOF { //nolint:errorlint // see runSource
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		left -= rec.NumRows()
 		wanted, err := g.decode(rec, f)
 		rec.Release()
 		if err != nil || !wanted {
