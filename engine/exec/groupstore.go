@@ -72,7 +72,7 @@ func (g *groupStore[T]) room() (bool, error) {
 
 // end follows the last record.
 func (g *groupStore[T]) end() (err error) {
-	if len(g.batches) == 0 && g.writer == nil && g.out.builder.Len() == 0 {
+	if g.few() {
 		return nil
 	}
 	if err := g.out.finish(); err != nil {
@@ -87,10 +87,13 @@ func (g *groupStore[T]) end() (err error) {
 // spilled tells, after end, whether reading takes the disk.
 func (g *groupStore[T]) spilled() bool { return g.run != nil }
 
-// empty tells whether no record was added.
-func (g *groupStore[T]) empty() bool {
-	return len(g.out.rows) == 0 && g.out.builder.Len() == 0 && len(g.batches) == 0 && g.writer == nil
+// few tells whether all records are rows of out.
+func (g *groupStore[T]) few() bool {
+	return g.out.builder.Len() == 0 && len(g.batches) == 0 && g.writer == nil
 }
+
+// empty tells whether no record was added.
+func (g *groupStore[T]) empty() bool { return g.few() && len(g.out.rows) == 0 }
 
 // each calls f with each record, until it returns false. What it gets is valid during the call.
 func (g *groupStore[T]) each(f func(*T) bool) error {
