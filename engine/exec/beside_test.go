@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -94,6 +95,21 @@ func TestBeside(t *testing.T) {
 		if (spilled > 0) != (share < 1<<30) {
 			t.Errorf("with a share of %d bytes there were %d spilled runs", share, spilled)
 		}
+	}
+}
+
+// TestBesideShort sees that it ends with an error where what was put aside lacks its end.
+func TestBesideShort(t *testing.T) {
+	b := newJoinBench(t, rand.New(rand.NewPCG(1, 1)), 3000, 3000, 10_000)
+	spill := &MemorySpill{Short: true}
+	defer spill.Close()
+	err := runOnCoroutine(t, &Task{Spill: spill, program: Program{{}}}, 8<<20, func(task *Task) error {
+		task.keptBytes = 4 << 20 // by another operator: this one puts records aside, and then has room for the side
+		_, err := b.beside(task, "inner", 0, 50, 1, math.MaxInt)
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "rows early") || spill.Runs != 1 {
+		t.Errorf("%d runs, error %v", spill.Runs, err)
 	}
 }
 
