@@ -187,3 +187,17 @@ func TestValuesEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestValuesPassedOverAreSteps has a group of whose values nobody asks for any: going past them is progress.
+func TestValuesPassedOverAreSteps(t *testing.T) {
+	codec := codecOf[batch.KV[string, string]](t)
+	records := pairsOf(rand.New(rand.NewPCG(1, 2)), texts, 5000, 1)
+	OnCoroutine(t, func(task *Task) error {
+		src := &recordsSource[batch.KV[string, string]]{arriving(task), codec, records, 500}
+		err := Group(task, 0, src, codec, keyerOf[string](), true, func(string, iter.Seq[string]) bool { return true })
+		if task.steps < int64(len(records)) {
+			t.Errorf("%d steps past %d values", task.steps, len(records))
+		}
+		return err
+	})
+}
