@@ -46,9 +46,15 @@ func (j *Join[K, V, W]) sorted(t *Task, l *held[batch.KV[K, V]], r *held[batch.K
 
 // adoptHeld spills what is held of a side, whose rows nobody has counted yet.
 func adoptHeld[T any](s *sorter[T], h *held[T]) error {
-	must := func(n int64) error {
-		s.task.Share.Must(n)
-		return nil
+	must := func(n, held int64) (bool, error) { // Task.grant, without waiting
+		switch {
+		case s.task.Share.Take(n):
+		case held > 0 && !s.task.small(held+n):
+			return false, nil
+		default:
+			s.task.Share.Must(n)
+		}
+		return true, nil
 	}
 	for len(h.batches) > 0 {
 		rec := h.batches[0]

@@ -42,6 +42,11 @@ func TestFewRunsBesideWhatIsKept(t *testing.T) {
 			_, err := groupAll(t, records, d)
 			return err
 		},
+		"Sort": func(t *Task) error {
+			codec := codecOf[batch.KV[int64, string]](nil)
+			src := &recordsSource[batch.KV[int64, string]]{arriving(t), codec, records, 1000}
+			return Sort(t, 0, src, codec, keyOrder[int64, string](keyerOf[int64](), true), func(batch.KV[int64, string]) bool { return true })
+		},
 		"Aggregate": func(t *Task) error {
 			in := make([]batch.KV[int64, sizes], len(records))
 			for i := range in {

@@ -191,6 +191,7 @@ func (h *top[T]) copy(items []int32) error {
 // equals.
 func (h *top[T]) overflow() error {
 	h.sorted = newSorter(h.task, h.node, h.codec, h.key)
+	h.sorted.counted = true
 	h.out = newEncoder(h.task, h.node, portFunc(func(rec arrow.Record, _ []uint32) error {
 		rec.Retain()
 		return h.sorted.add(rec)

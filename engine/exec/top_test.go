@@ -123,6 +123,12 @@ func TestTopSpillsWhatItHolds(t *testing.T) {
 		if used := task.Share.Used(); spill.Runs != 1 || spill.Rows != int64(100_000-len(in)) || used > 1<<20 {
 			t.Errorf("%d runs of %d records, want one of %d; %d bytes are taken of the share", spill.Runs, spill.Rows, 100_000-len(in), used)
 		}
+		for _, w := range in[:20_000] { // in batches that the task's memory counts: there is room, unless they are taken again
+			h.add(w)
+		}
+		if used := task.Share.Used(); spill.Runs != 1 || h.sorted.bytes == 0 {
+			t.Errorf("%d runs; %d bytes are taken of the share, %d are held", spill.Runs, used, h.sorted.bytes)
+		}
 		return nil
 	})
 	if err != nil {
