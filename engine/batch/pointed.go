@@ -8,7 +8,16 @@ import (
 // Pointed returns a function that tells how many bytes a record's strings and slices hold, or nil for a type that has none.
 // What two of them share is counted twice.
 func Pointed[T any]() func(rec *T) int64 {
-	f := compilePointed(reflect.TypeFor[T]())
+	return ofRecord[T](compilePointed(reflect.TypeFor[T](), false))
+}
+
+// Listed is Pointed without what a decoded record shares with its batch: strings and slices of bytes are views of that, other
+// slices are allocated.
+func Listed[T any]() func(rec *T) int64 {
+	return ofRecord[T](compilePointed(reflect.TypeFor[T](), true))
+}
+
+func ofRecord[T any](f pointed) func(rec *T) int64 {
 	if f == nil {
 		return nil
 	}
@@ -40,32 +49,38 @@ func (s *Sizer[T]) Of(rec *T) int64 {
 	return s.of(rec)
 }
 
-// compilePointed returns nil for a type of fixed size.
-func compilePointed(t reflect.Type) pointed {
+// compilePointed returns nil for a type that has nothing to count.
+func compilePointed(t reflect.Type, decoded bool) pointed {
 	if isTime(t) {
 		return nil // its location is shared
 	}
 	switch t.Kind() {
 	case reflect.String:
+		if decoded {
+			return nil
+		}
 		return func(p unsafe.Pointer) int64 { return int64(len(*(*string)(p))) }
 	case reflect.Slice:
-		return pointedSlice(t.Elem())
+		return pointedSlice(t.Elem(), decoded)
 	case reflect.Array:
-		element := compilePointed(t.Elem())
+		element := compilePointed(t.Elem(), decoded)
 		if element == nil {
 			return nil
 		}
 		n, size := t.Len(), t.Elem().Size()
 		return func(p unsafe.Pointer) int64 { return pointedElements(p, n, size, element) }
 	case reflect.Struct:
-		return pointedStruct(t)
+		return pointedStruct(t, decoded)
 	default:
 		return nil
 	}
 }
 
-func pointedSlice(elem reflect.Type) pointed {
-	element, size := compilePointed(elem), elem.Size()
+func pointedSlice(elem reflect.Type, decoded bool) pointed {
+	if decoded && elem.Kind() == reflect.Uint8 {
+		return nil
+	}
+	element, size := compilePointed(elem, decoded), elem.Size()
 	return func(p unsafe.Pointer) int64 {
 		s := (*sliceHeader)(p)
 		bytes := int64(s.cap) * int64(size)
@@ -83,7 +98,7 @@ func pointedElements(first unsafe.Pointer, n int, size uintptr, element pointed)
 	return bytes
 }
 
-func pointedStruct(t reflect.Type) pointed {
+func pointedStruct(t reflect.Type, decoded bool) pointed {
 	type field struct {
 		offset uintptr
 		value  pointed
@@ -93,7 +108,7 @@ func pointedStruct(t reflect.Type) pointed {
 		if skipped(f) {
 			continue // it is not moved, and may be of a type that holds itself
 		}
-		if value := compilePointed(f.Type); value != nil {
+		if value := compilePointed(f.Type, decoded); value != nil {
 			fields = append(fields, field{f.Offset, value})
 		}
 	}

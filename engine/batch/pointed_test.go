@@ -37,6 +37,15 @@ func TestPointed(t *testing.T) {
 	if got, want := size(&rec), int64(5+10+3+(2*16+5)+2+(2*40+7)); got != want {
 		t.Errorf("%d bytes, want %d", got, want)
 	}
+	if got, want := batch.Listed[record]()(&rec), int64(2*16+2*40); got != want {
+		t.Errorf("%d bytes beside the batch, want %d", got, want)
+	}
+	if batch.Listed[inner]() == nil || batch.Listed[struct {
+		Text  string
+		Bytes []byte
+	}]() != nil {
+		t.Error("a list has no function, or views have one")
+	}
 	if got := size(new(record)); got != 0 {
 		t.Errorf("%d bytes of nothing", got)
 	}

@@ -2,8 +2,6 @@ package exec
 
 import (
 	"cmp"
-	"encoding/binary"
-	"errors"
 	"slices"
 	"unsafe"
 
@@ -21,7 +19,8 @@ func Aggregate[K, V, A any](t *Task, src Source, x Keyed[K, V, A], ordered bool,
 	if err := g.feed(out); err != nil {
 		return err
 	}
-	return g.drop()
+	g.drop()
+	return nil
 }
 
 // aggregator holds one accumulator for each key, in a table and in runs that were spilled. Of a key that is in several of
@@ -34,15 +33,17 @@ type aggregator[K, V, A any] struct {
 	ordered bool
 	// parts are the runs of each range of hashes, one after the other in the order of what comes out. If that is the order
 	// of the keys, there is but one range.
-	parts    []runs[batch.KV[K, A]]
-	views    bool  // accumulators may be views of the batches that were read
+	parts []runs[batch.KV[K, A]]
+	// pointed tells what an accumulator holds beside itself, among it views of the batches that were read; it is nil where that
+	// is nothing.
+	pointed  func(*A) int64
 	reserved int64 // taken for reading runs
 }
 
 func newAggregator[K, V, A any](t *Task, x Keyed[K, V, A], ordered bool) *aggregator[K, V, A] {
 	g := &aggregator[K, V, A]{
 		task: t, keyed: x, keyer: x.Keyer(), table: newTable[A](t.Share, minSlots, aggregating), ordered: ordered,
-		parts: make([]runs[batch.KV[K, A]], hashRanges), views: batch.Pointed[A]() != nil,
+		parts: make([]runs[batch.KV[K, A]], hashRanges), pointed: batch.Pointed[A](),
 	}
 	if ordered {
 		g.parts = g.parts[:1]
@@ -74,8 +75,8 @@ func (g *aggregator[K, V, A]) collect(src Source) error {
 	decoded := g.task.decoded
 	return vectors(g.task, src, g.keyed.Codec, func(rows []batch.KV[K, A], _ int) bool {
 		g.task.pause()
-		if g.views && g.task.decoded > decoded {
-			g.table.hold(g.task.decoded - decoded)
+		if g.pointed != nil {
+			g.table.hold(g.task.decoded - decoded + g.pointedBy(rows))
 			decoded = g.task.decoded
 		}
 		g.keyer.Normalise(&vector, &rows[0].Key, unsafe.Sizeof(rows[0]), len(rows))
@@ -90,12 +91,20 @@ func (g *aggregator[K, V, A]) collect(src Source) error {
 	})
 }
 
+// pointedBy returns what accumulators hold beside themselves.
+func (g *aggregator[K, V, A]) pointedBy(rows []batch.KV[K, A]) (bytes int64) {
+	for i := range rows {
+		bytes += g.pointed(&rows[i].Value)
+	}
+	return bytes
+}
+
 // makeRoom spills what the share has no room for.
 func (g *aggregator[K, V, A]) makeRoom(keys *batch.Vector) error {
 	switch {
-	case g.table.Len() == 0:
+	case g.table.Len() == 0, g.task.small(g.table.taken + g.table.missing(keys)):
 		return g.table.awaitRoom(g.task, keys)
-	case g.ordered, g.views, !g.task.Share.Take(0):
+	case g.ordered, g.pointed != nil, !g.task.Share.Take(0):
 		// The batches that accumulators are views of, and what others have a right to, are not given back by less.
 		return g.spill()
 	default:
@@ -225,10 +234,12 @@ func (g *aggregator[K, V, A]) reserve() error {
 	if err := g.task.awaitReading(&read); err != nil {
 		return err
 	}
-	g.reserved = read.bytes()
-	for r := range g.parts {
-		if err := g.parts[r].mergeTo(read.runs); err != nil {
-			return err
+	defer func() { g.reserved = read.bytes() }() // rows may be left while runs are merged
+	for g.reading().runs > read.runs {
+		for r := range g.parts { // each may lower what can be read at a time
+			if err := g.parts[r].mergeTo(&read); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -274,12 +285,10 @@ func (g *aggregator[K, V, A]) feedPart(r int, slots []slot[A], out func(K, *A) b
 }
 
 // drop gives up what was spilled.
-func (g *aggregator[K, V, A]) drop() error {
-	var errs []error
+func (g *aggregator[K, V, A]) drop() {
 	for r := range g.parts {
-		errs = append(errs, g.parts[r].drop())
+		g.parts[r].drop()
 	}
-	return errors.Join(errs...)
 }
 
 func (g *aggregator[K, V, A]) release() {
@@ -304,15 +313,7 @@ func (c *slotCursor[K, A]) next() (bool, error) {
 	return c.at < len(c.slots), nil
 }
 
-func (c *slotCursor[K, A]) key() []byte {
-	s := &c.slots[c.at]
-	key := s.key(c.long)
-	if c.byHash {
-		c.buf = append(binary.BigEndian.AppendUint64(c.buf[:0], s.hash()), key...)
-		return c.buf
-	}
-	return unsafe.Slice(unsafe.StringData(key), len(key))
-}
+func (c *slotCursor[K, A]) key() []byte { return c.slots[c.at].orderKey(c.long, c.byHash, &c.buf) }
 
 func (c *slotCursor[K, A]) record() *batch.KV[K, A] {
 	s := &c.slots[c.at]

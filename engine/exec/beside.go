@@ -129,11 +129,8 @@ func (b *beside[K, B, P]) read() (table *hashed[K, B, P], err error) {
 		return nil, nil
 	}
 	b.task.keptBytes += h.taken
-	rows := b.task.metrics.RowsIn // those of a side are no input
-	table, err = newHashed(b.task, b.keyer, h, b.build, b.roles)
-	b.task.Progress.Rows.Add(rows - b.task.metrics.RowsIn)
-	b.task.metrics.RowsIn = rows
-	return table, err
+	defer b.task.noInput()()
+	return newHashed(b.task, b.keyer, h, b.build, b.roles)
 }
 
 // finish joins what is left, and what was put aside.
@@ -150,11 +147,12 @@ func (b *beside[K, B, P]) finish() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.joinAside(run), run.Drop())
+	defer run.Drop()
+	return b.joinAside(run)
 }
 
 func (b *beside[K, B, P]) joinAside(run Run) error {
-	probe, err := run.Open()
+	probe, err := openRun(run)
 	if err != nil {
 		return err
 	}
@@ -164,10 +162,16 @@ func (b *beside[K, B, P]) joinAside(run Run) error {
 		return err
 	}
 	defer build.Close()
-	rows := b.task.metrics.RowsIn
-	defer func() {
-		b.task.Progress.Rows.Add(rows - b.task.metrics.RowsIn)
-		b.task.metrics.RowsIn = rows
-	}()
+	defer b.task.noInput()()
 	return b.run(build, probe)
+}
+
+// noInput returns the function that takes back the count of the rows that are read from now on: those of a side, or that have been
+// counted before they were put aside.
+func (t *Task) noInput() (restore func()) {
+	rows := t.metrics.RowsIn
+	return func() {
+		t.Progress.Rows.Add(rows - t.metrics.RowsIn)
+		t.metrics.RowsIn = rows
+	}
 }

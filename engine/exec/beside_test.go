@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -71,7 +72,7 @@ func TestBeside(t *testing.T) {
 			mem, spill := memory.NewCheckedAllocator(memory.NewGoAllocator()), &MemorySpill{}
 			task := &Task{Spill: spill, Memory: mem}
 			err := runOnCoroutine(t, task, share, func(task *Task) error {
-				defer func() { task.Share.Give(task.Share.Used()) }() // as its end does
+				defer func() { task.Share.Give(task.keptBytes) }() // as its end does
 				got, err := b.beside(task, kind, input, step, runs, math.MaxInt)
 				if used := task.Share.Used(); used > share/2 {
 					rt.Errorf("%d bytes are kept of a share of %d", used, share)
@@ -97,6 +98,21 @@ func TestBeside(t *testing.T) {
 	}
 }
 
+// TestBesideShort sees that it ends with an error where what was put aside lacks its end.
+func TestBesideShort(t *testing.T) {
+	b := newJoinBench(t, rand.New(rand.NewPCG(1, 1)), 3000, 3000, 10_000)
+	spill := &MemorySpill{Short: true}
+	defer spill.Close()
+	err := runOnCoroutine(t, &Task{Spill: spill, program: Program{{}}}, 8<<20, func(task *Task) error {
+		task.keptBytes = 4 << 20 // by another operator: this one puts records aside, and then has room for the side
+		_, err := b.beside(task, "inner", 0, 50, 1, math.MaxInt)
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "rows early") || spill.Runs != 1 {
+		t.Errorf("%d runs, error %v", spill.Runs, err)
+	}
+}
+
 // TestBesideFails sees that it ends with the failures of its side and of the spill.
 func TestBesideFails(t *testing.T) {
 	b := newJoinBench(t, rand.New(rand.NewPCG(1, 1)), 9000, 9000, 10_000)
@@ -116,7 +132,7 @@ func TestBesideFails(t *testing.T) {
 	for at := 1; ; at++ {
 		spill := &MemorySpill{FailAt: at}
 		err := runOnCoroutine(t, &Task{Spill: spill, program: Program{{}}}, 1400<<10, func(task *Task) error {
-			defer func() { task.Share.Give(task.Share.Used()) }()
+			defer func() { task.Share.Give(task.keptBytes) }()
 			_, err := b.beside(task, "inner", 0, 50, 1, math.MaxInt)
 			return err
 		})

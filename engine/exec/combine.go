@@ -207,7 +207,9 @@ func (t *Task) emptyLargest(by emptier) bool {
 	if largest == nil {
 		return false
 	}
+	op, row := t.op, t.row
 	t.check(largest.empty(largest != by))
+	t.op, t.row = op, row
 	return true
 }
 

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"errors"
 	"iter"
 
 	"fletch/engine/batch"
@@ -32,7 +31,8 @@ func Group[K, V any](t *Task, node int, src Source, codec *batch.Codec[batch.KV[
 			return err
 		}
 	}
-	return g.drop()
+	g.drop()
+	return nil
 }
 
 // CoGroup says how two partitions of records with keys are grouped together.
@@ -53,6 +53,7 @@ func (c *CoGroup[K, V, W]) Run(t *Task, left, right Source, out func(K, iter.Seq
 	if err := l.collect(left); err != nil {
 		return err
 	}
+	r.beside = l
 	if err := r.collect(right); err != nil {
 		return err
 	}
@@ -70,7 +71,9 @@ func (c *CoGroup[K, V, W]) Run(t *Task, left, right Source, out func(K, iter.Seq
 	if err := zip(t, lefts, rights, out); err != nil {
 		return err
 	}
-	return errors.Join(l.drop(), r.drop())
+	l.drop()
+	r.drop()
+	return nil
 }
 
 // zip calls out with the groups of two streams, with those of equal keys together.

@@ -51,7 +51,7 @@ func (s *groupStream[K, V]) begin() {
 // next moves to the next group, past those values of this one that nobody has asked for.
 func (s *groupStream[K, V]) next() error {
 	for s.at {
-		s.task.pause()
+		s.task.advance()
 		if err := s.step(); err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package exec
 import (
 	"io"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"fletch/engine/batch"
 )
 
@@ -13,11 +15,19 @@ type grouper[K, V any] struct {
 	groups  *groups[K, V]
 	runs    runs[batch.KV[K, V]]
 	ordered bool                   // by the keys, else by their hashes and then by them
-	batches int64                  // taken for the batches in memory
+	beside  collected              // the side that was collected before this one; nil where there is none
+	batches int64                  // taken for the batches in memory and their rows
 	last    int64                  // of it, for the last one
-	rows    int64                  // taken for their rows
 	read    reading                // reserved
 	records cursor[batch.KV[K, V]] // all of them, once it is open
+}
+
+// collected is a grouper of any type that has all of its records.
+type collected interface {
+	held() int64
+	spillRest() error
+	reading() reading
+	reserved(reading)
 }
 
 func newGrouper[K, V any](t *Task, node int, codec *batch.Codec[batch.KV[K, V]], keyer *batch.Keyer[K], ordered bool) *grouper[K, V] {
@@ -31,18 +41,18 @@ func newGrouper[K, V any](t *Task, node int, codec *batch.Codec[batch.KV[K, V]],
 func (g *grouper[K, V]) collect(src Source) error {
 	for {
 		rec, err := g.task.next(src)
+		g.last = 0
 		if err == io.EOF { //nolint:errorlint // see vectors
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		g.last = 0
 		room := func(from int) {
 			if from == 0 {
-				g.takeBatch(batch.SizeOf(rec) + groupBatchBytes)
+				g.task.check(g.takeBatch(rec))
 			}
-			g.takeRows(from)
+			g.task.check(g.takeKeys(from))
 		}
 		if err := g.groups.add(rec, room); err != nil {
 			return err
@@ -50,31 +60,64 @@ func (g *grouper[K, V]) collect(src Source) error {
 	}
 }
 
-// takeBatch takes the memory of the batch that was added last.
-func (g *grouper[K, V]) takeBatch(bytes int64) {
-	if !g.task.Share.Take(bytes) {
-		g.task.check(g.spill(true, 0))
-		g.task.check(g.task.await(bytes))
+// takeBatch takes the memory of a batch that was added and of all its rows, beside their keys.
+func (g *grouper[K, V]) takeBatch(rec arrow.Record) error {
+	bytes := batch.SizeOf(rec) + groupBatchBytes + rec.NumRows()*groupRowBytes
+	for {
+		granted, err := g.task.grant(bytes, g.mostHeld())
+		if err != nil {
+			return err
+		}
+		if granted {
+			g.batches += bytes
+			g.last = bytes
+			return nil
+		}
+		if err := g.spillMost(0); err != nil {
+			return err
+		}
 	}
-	g.batches += bytes
-	g.last = bytes
 }
 
-// takeRows takes the memory of the rows whose keys have been normalised, those from a given one on of the last batch.
-func (g *grouper[K, V]) takeRows(from int) {
-	keys := &g.groups.vector
-	bytes := int64(len(keys.Words)) * groupRowBytes
-	for !g.groups.table.Room(keys) || !g.task.Share.Take(bytes) {
-		if len(g.groups.group) > 0 {
-			g.task.check(g.spill(true, from))
-			continue
+// takeKeys makes room for the keys of the rows from a given one on of the last batch, those that have been normalised.
+func (g *grouper[K, V]) takeKeys(from int) error {
+	table, keys := g.groups.table, &g.groups.vector
+	for !table.Room(keys) {
+		var err error
+		if held := g.mostHeld(); held > 0 && !g.task.small(held+table.missing(keys)) {
+			err = g.spillMost(from)
+		} else {
+			err = table.awaitRoom(g.task, keys)
 		}
-		g.task.check(g.groups.table.awaitRoom(g.task, keys))
-		g.groups.table.Room(keys)
-		g.task.check(g.task.await(bytes))
-		break
+		if err != nil {
+			return err
+		}
 	}
-	g.rows += bytes
+	return nil
+}
+
+// held returns the memory that spilling gives back.
+func (g *grouper[K, V]) held() int64 {
+	if len(g.groups.group) == 0 {
+		return 0
+	}
+	return g.batches - g.last + g.groups.table.taken
+}
+
+// mostHeld returns the held memory of the side that has more of it.
+func (g *grouper[K, V]) mostHeld() int64 {
+	if g.beside == nil {
+		return g.held()
+	}
+	return max(g.held(), g.beside.held())
+}
+
+// spillMost spills the side that has more memory, if it is this one then all but the last batch from a given row on.
+func (g *grouper[K, V]) spillMost(from int) error {
+	if g.beside != nil && g.beside.held() > g.held() {
+		return g.beside.spillRest()
+	}
+	return g.spill(true, from)
 }
 
 // spill writes the rows that are held as a run and lets go of them. If the last batch is at work, it is kept from a given
@@ -97,8 +140,8 @@ func (g *grouper[K, V]) spill(atWork bool, from int) error {
 	}
 	g.groups.clear(atWork, from)
 	g.groups.table.Clear()
-	g.task.Share.Give(g.rows + g.batches - kept)
-	g.rows, g.batches = 0, kept
+	g.task.Share.Give(g.batches - kept)
+	g.batches = kept
 	return nil
 }
 
@@ -112,11 +155,7 @@ func (g *grouper[K, V]) sorted() *groupsCursor[K, V] {
 // reserveSides takes the memory for reading what several groupers have spilled, all at the same time. Where the share does
 // not grant it, what they hold in memory is spilled too. It comes before any group is handed on: what operators behind
 // this one come to hold must not be what is missing here.
-func reserveSides(t *Task, sides ...interface {
-	reading() reading
-	spillRest() error
-	reserved(reading)
-}) error {
+func reserveSides(t *Task, sides ...collected) error {
 	bytes := int64(0)
 	for _, s := range sides {
 		r := s.reading()
@@ -174,9 +213,9 @@ func (g *grouper[K, V]) open() (*groupStream[K, V], error) {
 }
 
 // drop gives up what was spilled, once all groups have been read that are wanted.
-func (g *grouper[K, V]) drop() error {
+func (g *grouper[K, V]) drop() {
 	g.close()
-	return g.runs.drop()
+	g.runs.drop()
 }
 
 func (g *grouper[K, V]) close() {
@@ -189,6 +228,6 @@ func (g *grouper[K, V]) close() {
 func (g *grouper[K, V]) release() {
 	g.close()
 	g.groups.release()
-	g.task.Share.Give(g.batches + g.rows + g.read.bytes())
-	g.batches, g.rows, g.read = 0, 0, reading{}
+	g.task.Share.Give(g.batches + g.read.bytes())
+	g.batches, g.read = 0, reading{}
 }

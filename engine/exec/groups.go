@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"encoding/binary"
 	"io"
 	"unsafe"
 
@@ -200,13 +199,8 @@ func (c *groupsCursor[K, V]) fill() {
 }
 
 func (c *groupsCursor[K, V]) key() []byte {
-	s := &c.groups.table.slots[c.places[c.at]]
-	key := s.key(&c.groups.table.long)
-	if c.byHash {
-		c.buf = append(binary.BigEndian.AppendUint64(c.buf[:0], s.hash()), key...)
-		return c.buf
-	}
-	return unsafe.Slice(unsafe.StringData(key), len(key))
+	table := c.groups.table
+	return table.slots[c.places[c.at]].orderKey(&table.long, c.byHash, &c.buf)
 }
 
 func (c *groupsCursor[K, V]) record() *batch.KV[K, V] { return &c.recs[c.at] }

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -17,7 +16,7 @@ type groupStore[T any] struct {
 	small   bool           // its owner ends it before it holds much: it never spills
 	out     *encoder[T]    // of its rows, none have become a batch while batches and writer are nil
 	batches []arrow.Record // in memory
-	bytes   int64          // of batches, taken from the share
+	bytes   int64          // of batches
 	writer  SpillWriter    // nil while memory suffices
 	run     Run            // what writer wrote, after end
 	decoder *batch.Decoder[T]
@@ -39,16 +38,14 @@ func (g *groupStore[T]) keep(rec arrow.Record) error {
 	if g.writer != nil {
 		return g.writer.Write(rec)
 	}
-	n := batch.SizeOf(rec)
-	granted := g.task.Share.Take(n)
-	if !granted && g.small {
-		g.task.Share.Must(n)
-		granted = true
+	room, err := g.room()
+	if err != nil {
+		return err
 	}
-	if granted {
+	if room {
 		rec.Retain()
 		g.batches = append(g.batches, rec)
-		g.bytes += n
+		g.bytes += batch.SizeOf(rec)
 		return nil
 	}
 	w, err := g.task.Spill.Create(g.codec.Schema())
@@ -65,9 +62,17 @@ func (g *groupStore[T]) keep(rec arrow.Record) error {
 	return w.Write(rec)
 }
 
+// room tells whether one more batch stays in memory. The task's memory has counted it.
+func (g *groupStore[T]) room() (bool, error) {
+	if g.small {
+		return true, nil
+	}
+	return g.task.grant(0, g.bytes)
+}
+
 // end follows the last record.
 func (g *groupStore[T]) end() (err error) {
-	if len(g.batches) == 0 && g.writer == nil && g.out.builder.Len() == 0 {
+	if g.few() {
 		return nil
 	}
 	if err := g.out.finish(); err != nil {
@@ -82,10 +87,13 @@ func (g *groupStore[T]) end() (err error) {
 // spilled tells, after end, whether reading takes the disk.
 func (g *groupStore[T]) spilled() bool { return g.run != nil }
 
-// empty tells whether no record was added.
-func (g *groupStore[T]) empty() bool {
-	return len(g.out.rows) == 0 && g.out.builder.Len() == 0 && len(g.batches) == 0 && g.writer == nil
+// few tells whether all records are rows of out.
+func (g *groupStore[T]) few() bool {
+	return g.out.builder.Len() == 0 && len(g.batches) == 0 && g.writer == nil
 }
+
+// empty tells whether no record was added.
+func (g *groupStore[T]) empty() bool { return g.few() && len(g.out.rows) == 0 }
 
 // each calls f with each record, until it returns false. What it gets is valid during the call.
 func (g *groupStore[T]) each(f func(*T) bool) error {
@@ -109,23 +117,19 @@ func (g *groupStore[T]) each(f func(*T) bool) error {
 func (g *groupStore[T]) read(f func(*T) bool) (err error) {
 	g.task.Share.Must(g.run.ReadBytes())
 	defer g.task.Share.Give(g.run.ReadBytes())
-	src, err := g.run.Open()
+	src, err := openRun(g.run)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	for left := g.run.Rows(); ; {
+	for {
 		rec, err := src.Next()
-		if err == io.EOF { //nolint:errorlint // one that is wrapped is no end of the run but damage
-			if left != 0 {
-				return fmt.Errorf("read a spilled group: it ends %d rows early", left)
-			}
+		if err == io.EOF { //nolint:errorlint // see runSource
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		left -= rec.NumRows()
 		wanted, err := g.decode(rec, f)
 		rec.Release()
 		if err != nil || !wanted {
@@ -160,7 +164,6 @@ func (g *groupStore[T]) let() {
 		rec.Release()
 	}
 	g.batches = g.batches[:0]
-	g.task.Share.Give(g.bytes)
 	g.bytes = 0
 }
 
@@ -170,7 +173,7 @@ func (g *groupStore[T]) clear() {
 	g.out.rows = g.out.rows[:0]
 	g.out.builder.Release()
 	if g.run != nil {
-		g.run.Drop() //nolint:errcheck // its bytes go with the attempt at the latest
+		g.run.Drop()
 	}
 	g.writer, g.run = nil, nil
 }

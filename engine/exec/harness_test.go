@@ -77,14 +77,14 @@ func (b *bench) run(stage int, open func(*exec.Task) exec.Source) (err error) {
 	defer spill.Close()
 	c := s.Spawn(coro.Spec{Name: b.t.Name()}, func(c *coro.Coroutine) error {
 		task := &exec.Task{
-			Context: ctx, Coroutine: c, Memory: b.memory, Log: slog.New(slog.DiscardHandler), Progress: new(exec.Progress),
+			Context: ctx, Coroutine: c, Log: slog.New(slog.DiscardHandler), Progress: new(exec.Progress),
 			Partitions: func(int) int { return b.partitions }, Spill: spill,
 		}
 		share, e := budget.NewPool(b.shareBytes, 1, 1).Join(c)
 		if e != nil {
 			return e
 		}
-		task.Share = share
+		task.Share, task.Memory = share, exec.Counted(b.memory, share)
 		src := &counted{Source: open(task)}
 		defer func() { // also if user code ends the goroutine
 			err, b.metrics, b.read = cmp.Or(err, task.Failure()), task.Metrics(), src.calls
@@ -140,9 +140,9 @@ type port struct {
 }
 
 func (p *port) Write(rec arrow.Record, parts []uint32) error {
-	rec.Retain()
+	rec, err := exec.Copied(rec) // the task's memory is given back at its end
 	p.records, p.parts = append(p.records, rec), append(p.parts, slices.Clone(parts))
-	return nil
+	return err
 }
 
 func (p *port) clear() {

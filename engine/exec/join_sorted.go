@@ -44,17 +44,25 @@ func (j *Join[K, V, W]) sorted(t *Task, l *held[batch.KV[K, V]], r *held[batch.K
 	return m.run()
 }
 
-// adoptHeld spills what is held of a side.
+// adoptHeld spills what is held of a side, whose rows nobody has counted yet.
 func adoptHeld[T any](s *sorter[T], h *held[T]) error {
-	must := func(n int64) error {
-		s.task.Share.Must(n)
-		return nil
+	must := func(n, held int64) (bool, error) { // Task.grant, without waiting
+		switch {
+		case s.task.Share.Take(n):
+		case held > 0 && !s.task.small(held+n):
+			return false, nil
+		default:
+			s.task.Share.Must(n)
+		}
+		return true, nil
 	}
 	for len(h.batches) > 0 {
 		rec := h.batches[0]
 		h.batches = h.batches[1:]
 		taken := min(batch.SizeOf(rec), h.taken) // nothing of the one that was refused
 		h.taken -= taken
+		s.task.metrics.RowsIn += rec.NumRows()
+		s.task.Progress.Rows.Add(rec.NumRows())
 		if err := s.adopt(rec, taken, must); err != nil {
 			return err
 		}

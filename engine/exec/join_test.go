@@ -87,8 +87,8 @@ func (b *joinBench) join(t *Task, kind string, step, wanted int) ([]string, erro
 		out = append(out, s)
 		return len(out) < wanted
 	})
-	err := j.Run(t, &recordsSource[batch.KV[float64, string]]{t.Memory, b.lc, b.left, step},
-		&recordsSource[batch.KV[float64, string]]{t.Memory, b.rc, b.right, step})
+	err := j.Run(t, &recordsSource[batch.KV[float64, string]]{arriving(t), b.lc, b.left, step},
+		&recordsSource[batch.KV[float64, string]]{arriving(t), b.rc, b.right, step})
 	slices.Sort(out)
 	return out, err
 }
@@ -135,7 +135,8 @@ func TestJoin(t *testing.T) {
 			want := b.naive(kind)
 			mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 			spill := &MemorySpill{}
-			err := runOnCoroutine(t, &Task{Spill: spill, Memory: mem}, share, func(task *Task) error {
+			task := &Task{Spill: spill, Memory: mem}
+			err := runOnCoroutine(t, task, share, func(task *Task) error {
 				got, err := b.join(task, kind, step, math.MaxInt)
 				if err == nil && !slices.Equal(got, want) {
 					rt.Errorf("%d records, want %d: %.200q, want %.200q", len(got), len(want), got, want)
@@ -144,6 +145,9 @@ func TestJoin(t *testing.T) {
 			})
 			if err != nil {
 				rt.Fatal(err)
+			}
+			if in, told := task.Metrics().RowsIn, task.Progress.Rows.Load(); in != int64(len(b.left)+len(b.right)) || told != in {
+				rt.Errorf("%d rows are counted of %d and %d, %d in the progress", in, len(b.left), len(b.right), told)
 			}
 			spilled += spill.Runs
 			spill.Close()
@@ -191,7 +195,7 @@ func TestJoinFails(t *testing.T) {
 		spill := &MemorySpill{FailAt: at}
 		err := runOnCoroutine(t, &Task{Spill: spill}, 1400<<10, func(task *Task) error {
 			j := Join[float64, string, string]{Left: b.lc, Right: b.rc, Keyer: b.keyer.Clone, Pair: func(float64, string, string) bool { pairs++; return true }}
-			return j.Run(task, &recordsSource[batch.KV[float64, string]]{task.Memory, b.lc, b.left, 50}, &recordsSource[batch.KV[float64, string]]{task.Memory, b.rc, b.right, 50})
+			return j.Run(task, &recordsSource[batch.KV[float64, string]]{arriving(task), b.lc, b.left, 50}, &recordsSource[batch.KV[float64, string]]{arriving(task), b.rc, b.right, 50})
 		})
 		if spill.Calls < at { // there are no more calls
 			if at < 20 || err != nil || pairs != want {

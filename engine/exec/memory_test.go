@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"golang.org/x/sync/errgroup"
 
+	"fletch/engine/batch"
 	"fletch/engine/budget"
 	"fletch/engine/coro"
 )
@@ -33,6 +35,12 @@ func OnCoroutineWithin(t testing.TB, shareBytes int64, f func(*Task) error) {
 // runOnCoroutine runs f with a task whose share is all of so many bytes, and looks that f gives all of it back.
 func runOnCoroutine(t testing.TB, task *Task, shareBytes int64, f func(*Task) error) error {
 	t.Helper()
+	return runInPool(t, task, budget.NewPool(shareBytes, 1, 1), f)
+}
+
+// runInPool is runOnCoroutine with a share of a pool.
+func runInPool(t testing.TB, task *Task, pool *budget.Pool, f func(*Task) error) error {
+	t.Helper()
 	s, err := coro.New(coro.Config{Runners: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -44,14 +52,16 @@ func runOnCoroutine(t testing.TB, task *Task, shareBytes int64, f func(*Task) er
 	if task.Memory == nil {
 		task.Memory = memory.NewGoAllocator()
 	}
+	uncounted := task.Memory
 	if task.Spill == nil {
 		task.Spill = &MemorySpill{}
 	}
 	c := s.Spawn(coro.Spec{Name: t.Name()}, func(c *coro.Coroutine) (err error) {
 		task.Coroutine = c
-		if task.Share, err = budget.NewPool(shareBytes, 1, 1).Join(c); err != nil {
+		if task.Share, err = pool.Join(c); err != nil {
 			return err
 		}
+		task.Memory = Counted(uncounted, task.Share)
 		return task.rows(func() error { return f(task) })
 	})
 	<-c.Done()
@@ -64,6 +74,9 @@ func runOnCoroutine(t testing.TB, task *Task, shareBytes int64, f func(*Task) er
 	}
 	return c.Err()
 }
+
+// arriving returns the allocator of batches that come to a task from elsewhere: it does not count them.
+func arriving(t *Task) memory.Allocator { return t.Memory.(*counted).Allocator }
 
 // rows calls f and turns its leaving the rows into its error, as Program.Run does.
 func (t *Task) rows(f func() error) (err error) {
@@ -138,28 +151,27 @@ func (r *memoryRun) Write(rec arrow.Record) error {
 	if !rec.Schema().Equal(r.schema) {
 		return errors.New("the batch is not of the run's schema")
 	}
-	size := int64(0)
-	for _, c := range rec.Columns() {
-		size += sizeOf(c.Data())
+	rec, err := Copied(rec)
+	if err != nil {
+		return err
 	}
-	rec.Retain()
+	size := batch.SizeOf(rec)
 	r.batches, r.spill.held = append(r.batches, rec), append(r.spill.held, rec)
 	r.rows, r.bytes, r.largest = r.rows+rec.NumRows(), r.bytes+size, max(r.largest, size)
 	r.spill.Rows += rec.NumRows()
 	return r.spill.call()
 }
 
-// sizeOf returns the bytes of an array's buffers.
-func sizeOf(data arrow.ArrayData) (n int64) {
-	for _, b := range data.Buffers() {
-		if b != nil {
-			n += int64(b.Len())
+// Copied returns a copy of a batch in memory that nobody counts.
+func Copied(rec arrow.Record) (arrow.Record, error) {
+	columns := make([]arrow.Array, rec.NumCols())
+	for i, c := range rec.Columns() {
+		var err error
+		if columns[i], err = array.Concatenate([]arrow.Array{c}, memory.DefaultAllocator); err != nil {
+			return nil, err
 		}
 	}
-	for _, child := range data.Children() {
-		n += sizeOf(child)
-	}
-	return n
+	return array.NewRecord(rec.Schema(), columns, rec.NumRows()), nil
 }
 
 func (r *memoryRun) Close() (Run, error) { return r, r.spill.call() }
@@ -182,10 +194,7 @@ func (r *memoryRun) Open() (Source, error) {
 	return &memorySource{run: r, left: left}, nil
 }
 
-func (r *memoryRun) Drop() error {
-	r.dropped = true
-	return r.spill.call()
-}
+func (r *memoryRun) Drop() { r.dropped = true }
 
 // memorySource reads a run.
 type memorySource struct {

@@ -112,7 +112,8 @@ func TestMergeIsASort(t *testing.T) {
 				return true
 			})
 			passes += spill.Runs - len(runsOf)
-			return errors.Join(err, r.drop())
+			r.drop()
+			return err
 		})
 		spill.Close()
 		mem.AssertSize(t, 0)
@@ -167,6 +168,70 @@ func TestMergeFolds(t *testing.T) {
 	}
 }
 
+// TestMergedRunsAreCounted merges many small runs into large ones, which take more to read.
+func TestMergedRunsAreCounted(t *testing.T) {
+	runsOf := make([][]keyed, 200)
+	for i := range runsOf {
+		for k := range 100 {
+			runsOf[i] = append(runsOf[i], keyed{Key: fmt.Sprintf("%060d", k)})
+		}
+	}
+	err := runOnCoroutine(t, &Task{}, 1<<20, func(task *Task) error {
+		r, err := spillAll(task, codecOf[keyed](t), nil, runsOf)
+		if err != nil {
+			return err
+		}
+		before := r.cost()
+		open, err := r.openFew()
+		if err != nil {
+			return err
+		}
+		defer closeAll(open)
+		taken, needed := task.Share.Used(), int64(0)
+		for _, run := range r.all {
+			needed += run.ReadBytes()
+		}
+		if len(open) == len(runsOf) || r.cost() < 2*before || taken < needed || taken > 1<<20 {
+			t.Errorf("%d runs are open, of %d bytes rather than %d; reading takes %d, %d were taken", len(open), r.cost(), before, needed, taken)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRunsMakeSteps sees that writing runs and merging them, which no user code is part of, is not taken for a call that does not
+// return.
+func TestRunsMakeSteps(t *testing.T) {
+	runsOf := make([][]keyed, 9)
+	for i := range runsOf {
+		for k := range 400 {
+			runsOf[i] = append(runsOf[i], keyed{Key: fmt.Sprintf("%0500d", k)})
+		}
+	}
+	spill := &MemorySpill{}
+	err := runOnCoroutine(t, &Task{Spill: spill}, 2<<20, func(task *Task) error {
+		r, err := spillAll(task, codecOf[keyed](t), nil, runsOf)
+		if task.steps < spill.Rows {
+			t.Errorf("%d steps while %d records were spilled", task.steps, spill.Rows)
+		}
+		if err != nil {
+			return err
+		}
+		steps, rows := task.steps, spill.Rows
+		open, err := r.openFew()
+		if merged := spill.Rows - rows; merged == 0 || task.steps-steps < merged {
+			t.Errorf("%d steps while %d records were merged", task.steps-steps, merged)
+		}
+		closeAll(open)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMergeStops closes the runs when no more is wanted.
 func TestMergeStops(t *testing.T) {
 	spill := &MemorySpill{}
@@ -208,7 +273,8 @@ func TestMergeTellsOfEachFailure(t *testing.T) {
 				return err
 			}
 			err = merge(task, open, func(*keyed, []byte, int) bool { rows++; return true })
-			return errors.Join(err, r.drop())
+			r.drop()
+			return err
 		})
 		spill.Close()
 		mem.AssertSize(t, 0)

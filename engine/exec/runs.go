@@ -1,15 +1,12 @@
 package exec
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"fletch/engine/batch"
-	"fletch/engine/budget"
 )
 
 const (
@@ -53,7 +50,10 @@ func (r *runs[T]) write(records func(add func(T))) (Run, error) {
 		return nil, err
 	}
 	r.writer = w
-	records(r.out.add)
+	records(func(rec T) {
+		r.task.advance()
+		r.out.add(rec)
+	})
 	if err := r.out.finish(); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (r *runs[T]) openRead(read reading) (open []cursor[T], err error) {
 			r.task.Share.Give(read.bytes())
 		}
 	}()
-	if err := r.mergeTo(read.runs); err != nil {
+	if err := r.mergeTo(&read); err != nil {
 		return nil, err
 	}
 	open, err = r.openSome(r.all, read.cost)
@@ -136,15 +136,30 @@ func (t *Task) awaitReading(lists ...*reading) error {
 	return nil
 }
 
-// mergeTo merges runs until there are at most n, which is the number of those that can be read at a time: the caller has
-// taken the memory for that.
-func (r *runs[T]) mergeTo(n int) error {
-	for len(r.all) > n {
-		if err := r.mergeSome(n); err != nil {
+// mergeTo merges runs until all can be read at a time with the memory that was taken for that.
+func (r *runs[T]) mergeTo(read *reading) error {
+	for len(r.all) > read.runs {
+		if err := r.mergeSome(read.runs); err != nil {
 			return err
 		}
+		r.task.adjust(read, r.cost())
 	}
 	return nil
+}
+
+// adjust takes what is missing where a run that was merged takes more to read than those that it was made of. What the share
+// refuses of it makes fewer runs be read at a time, two at the least.
+func (t *Task) adjust(read *reading, cost int64) {
+	taken := read.bytes()
+	read.cost = max(read.cost, cost)
+	for read.runs > 2 && read.bytes() > taken {
+		if t.Share.Take(read.bytes() - taken) {
+			return
+		}
+		read.runs--
+	}
+	t.Share.Must(max(read.bytes()-taken, 0))
+	t.Share.Give(max(taken-read.bytes(), 0))
 }
 
 // mergeSome makes one run of several neighbours, as the order of equal keys is that of their runs. It takes no more of them
@@ -174,22 +189,18 @@ func (r *runs[T]) mergeSome(atATime int) error {
 		return err
 	}
 	for _, run := range some {
-		if err := run.Drop(); err != nil {
-			return err
-		}
+		run.Drop()
 	}
 	r.all = append(append(r.all[:first:first], merged), r.all[first+n:]...)
 	return nil
 }
 
 // drop gives up the runs.
-func (r *runs[T]) drop() error {
-	var errs []error
+func (r *runs[T]) drop() {
 	for _, run := range r.all {
-		errs = append(errs, run.Drop())
+		run.Drop()
 	}
 	r.all = nil
-	return errors.Join(errs...)
 }
 
 // mergeFolded is merge with records of equal keys made one by fold; where that is nil, each is fed by itself.
@@ -222,7 +233,7 @@ func mergeFolded[T any](t *Task, open []cursor[T], fold func(into, rec *T), f fu
 func (r *runs[T]) openSome(some []Run, taken int64) ([]cursor[T], error) {
 	open := make([]cursor[T], 0, len(some)+1) // one more for what is in memory
 	for _, run := range some {
-		src, err := run.Open()
+		src, err := openRun(run)
 		if err != nil {
 			for _, c := range open {
 				c.(*runCursor[T]).taken = 0
@@ -230,7 +241,7 @@ func (r *runs[T]) openSome(some []Run, taken int64) ([]cursor[T], error) {
 			closeAll(open)
 			return nil, err
 		}
-		open = append(open, &runCursor[T]{task: r.task, encode: r.key, src: src, taken: taken, left: run.Rows(), decoder: r.codec.NewDecoder()})
+		open = append(open, &runCursor[T]{task: r.task, encode: r.key, src: src, taken: taken, decoder: r.codec.NewDecoder()})
 	}
 	return open, nil
 }
@@ -248,7 +259,6 @@ type runCursor[T any] struct {
 	encode  OrderKey[T]
 	src     Source // nil once it is closed
 	taken   int64  // from the share
-	left    int64  // rows of the run that have not been read from src
 	decoder *batch.Decoder[T]
 	batch   arrow.Record // that is decoded
 	from    int          // the row of batch behind those in rows
@@ -296,10 +306,7 @@ func (c *runCursor[T]) nextBatch() (bool, error) {
 	}
 	c.release()
 	rec, err := c.src.Next()
-	if err == io.EOF { //nolint:errorlint // one that is wrapped is no end of the run but damage
-		if c.left != 0 {
-			return false, fmt.Errorf("read a spilled run: it ends %d rows early", c.left)
-		}
+	if err == io.EOF { //nolint:errorlint // see runSource
 		c.close()
 		return false, nil
 	}
@@ -307,7 +314,6 @@ func (c *runCursor[T]) nextBatch() (bool, error) {
 		return false, err
 	}
 	c.batch, c.from = rec, 0
-	c.left -= rec.NumRows()
 	return true, c.decoder.Reset(rec)
 }
 
@@ -330,31 +336,4 @@ func (c *runCursor[T]) close() {
 	c.src.Close() //nolint:errcheck // see above
 	c.src = nil
 	c.task.Share.Give(c.taken)
-}
-
-// await takes n bytes that are needed to go on, and waits for them. The caller has given back what he can do without; what
-// the task's combiners hold is given back here. If it is other operators of the task that keep the share from granting a
-// part of what it is sure of (one that feeds its groups, say, holds them to the end), it is taken all the same. More than
-// that is laid to the operator at work, whose records are too large.
-func (t *Task) await(n int64) error {
-	granted := n == 0 || t.Share.Take(n)
-	for !granted && t.emptyLargest(nil) {
-		granted = t.Share.Take(n)
-	}
-	if granted {
-		return nil
-	}
-	t.Progress.Waits.Store(true)
-	err := t.Share.Await(t.Coroutine, n)
-	t.Progress.Waits.Store(false)
-	tooLarge, ok := errors.AsType[*budget.TooLargeError](err)
-	switch {
-	case !ok:
-		return err
-	case n <= t.Share.Sure()/2:
-		t.Share.Must(n)
-		return nil
-	default:
-		return t.blame(tooLarge, nil)
-	}
 }

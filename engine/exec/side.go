@@ -65,16 +65,33 @@ func readSide[T any](t *Task, side int, codec *batch.Codec[T]) (all []T, err err
 		}
 	}
 	all = make([]T, rows)
+	rest := all
 	d := codec.NewDecoder()
-	rows = 0
 	for _, rec := range records {
 		if err := d.Reset(rec); err != nil {
 			return nil, err
 		}
-		d.Read(all[rows:rows+d.Len()], 0)
-		rows += d.Len()
+		some := rest[:d.Len()]
+		rest = rest[len(some):]
+		d.Read(some, 0)
+		if err := keepLists(t, some); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
+}
+
+// keepLists takes what decoded rows hold beside themselves and their batch.
+func keepLists[T any](t *Task, rows []T) error {
+	listed := batch.Listed[T]()
+	if listed == nil {
+		return nil
+	}
+	bytes := int64(0)
+	for i := range rows {
+		bytes += listed(&rows[i])
+	}
+	return t.keep(bytes)
 }
 
 // keep takes n bytes until the attempt ends, and waits for them.

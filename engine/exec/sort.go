@@ -32,8 +32,11 @@ type sorter[T any] struct {
 	held   []heldBatch[T]
 	pieces [][]ranked // of rows of held, each sorted, those of earlier rows first
 	fresh  []ranked   // rows behind those, not sorted yet
+	bytes  int64      // of held
 	taken  int64      // of the task's share for fresh
 	runs   runs[T]    // what was spilled
+
+	counted bool // batches are of the task's memory, which counts them
 
 	some    []ranked // rows that are decoded to vector
 	vector  []T
@@ -73,11 +76,11 @@ func (s *sorter[T]) collect(src Source) error {
 }
 
 // add takes a batch over. If memory is short, what was held before is spilled.
-func (s *sorter[T]) add(rec arrow.Record) error { return s.adopt(rec, 0, s.task.await) }
+func (s *sorter[T]) add(rec arrow.Record) error { return s.adopt(rec, 0, s.task.grant) }
 
-// adopt is add for a batch of which so many bytes have been taken from the share. Await gets what is missing where it is
-// not granted though nothing else is held.
-func (s *sorter[T]) adopt(rec arrow.Record, taken int64, await func(int64) error) error {
+// adopt is add for a batch of which so many bytes have been taken from the share. What is missing is taken by grant, as
+// Task.grant does.
+func (s *sorter[T]) adopt(rec arrow.Record, taken int64, grant func(n, held int64) (bool, error)) error {
 	s.held = append(s.held, heldBatch[T]{rec: rec, decoder: s.codec.NewDecoder(), taken: taken})
 	b := &s.held[len(s.held)-1]
 	if err := b.decoder.Reset(rec); err != nil {
@@ -85,14 +88,19 @@ func (s *sorter[T]) adopt(rec arrow.Record, taken int64, await func(int64) error
 	}
 	s.rank(b)
 	s.takeFresh()
-	n := b.bytes() - taken
-	if !s.task.Share.Take(n) {
-		if err := s.spill(len(s.held) - 1); err != nil {
-			return err
+	n, held := b.bytes()-taken, s.bytes
+	s.bytes += b.bytes()
+	if s.counted {
+		n -= batch.SizeOf(rec)
+	}
+	granted, err := grant(n, held)
+	if err == nil && !granted {
+		if err = s.spill(len(s.held) - 1); err == nil {
+			_, err = grant(n, 0)
 		}
-		if err := await(n); err != nil {
-			return err
-		}
+	}
+	if err != nil {
+		return err
 	}
 	s.held[len(s.held)-1].taken += n
 	if len(s.fresh) >= pieceRows {
@@ -248,6 +256,7 @@ func (s *sorter[T]) let(batches []heldBatch[T]) {
 	var n int64
 	for i := range batches {
 		n += batches[i].taken
+		s.bytes -= batches[i].bytes()
 		batches[i].rec.Release()
 		batches[i] = heldBatch[T]{}
 	}

@@ -1,6 +1,11 @@
 package exec
 
-import "github.com/apache/arrow/go/v15/arrow"
+import (
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v15/arrow"
+)
 
 // Spill is where an attempt puts what memory does not hold: runs of sorted records, and groups. All that is put there is
 // gone when the attempt ends. It belongs to the attempt's coroutine.
@@ -29,5 +34,32 @@ type Run interface {
 	// ReadBytes is the memory that reading it takes at a time.
 	ReadBytes() int64
 	// Drop gives up the run's bytes on disk. It must not be read any more.
-	Drop() error
+	Drop()
+}
+
+// openRun opens a run for reading. Its end is an error where rows are missing.
+func openRun(run Run) (Source, error) {
+	src, err := run.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &runSource{src, run.Rows()}, nil
+}
+
+// runSource reads a run.
+type runSource struct {
+	Source
+	left int64 // rows that have not been read
+}
+
+// Next implements Source.
+func (s *runSource) Next() (arrow.Record, error) {
+	rec, err := s.Source.Next()
+	switch {
+	case err == nil:
+		s.left -= rec.NumRows()
+	case err == io.EOF && s.left != 0: //nolint:errorlint // one that is wrapped is no end of the run but damage
+		err = fmt.Errorf("read a spilled run: it ends %d rows early", s.left)
+	}
+	return rec, err
 }

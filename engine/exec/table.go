@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unsafe"
 
@@ -24,7 +25,7 @@ type Table[A any] struct {
 	long  arenas
 	share *budget.Share // nil if the owner has taken the memory
 	taken int64         // from share
-	ahead int64         // of it, for the long keys that awaitRoom was called for
+	ready bool          // awaitRoom has made room for the keys that Room is called with next
 	touch uint64        // keeps the loads of warm alive
 }
 
@@ -110,9 +111,9 @@ func (t *Table[A]) Len() int { return t.used }
 // share does not grant the memory, or the share is overdrawn and the table could give some back.
 func (t *Table[A]) Room(keys *batch.Vector) bool {
 	switch {
-	case t.ahead > 0 && t.ahead == keys.LongBytes:
-		t.give(t.ahead)
-		t.ahead = 0
+	case t.ready:
+		t.ready = false
+		return true
 	case t.used > 0 || keys.LongBytes > 0:
 		if !t.take(keys.LongBytes) {
 			return false
@@ -127,27 +128,57 @@ func (t *Table[A]) Room(keys *batch.Vector) bool {
 	return true
 }
 
-// awaitRoom waits until an empty table has room for keys: the following call of Room returns true.
+// missing returns how many bytes the share has to grant for room for keys.
+func (t *Table[A]) missing(keys *batch.Vector) int64 {
+	if n := t.slotsWith(len(keys.Words)); n > len(t.slots) {
+		return keys.LongBytes + t.slotBytes(n)
+	}
+	return keys.LongBytes
+}
+
+// awaitRoom waits until the table has room for keys: the following call of Room returns true.
 func (t *Table[A]) awaitRoom(task *Task, keys *batch.Vector) error {
-	if err := task.await(keys.LongBytes); err != nil {
+	if err := task.await(t.missing(keys)); err != nil {
 		return err
 	}
-	t.taken += keys.LongBytes
-	t.ahead = keys.LongBytes
+	task.Share.Give(keys.LongBytes) // as Room does
+	if n := t.slotsWith(len(keys.Words)); n > len(t.slots) {
+		t.taken += t.slotBytes(n)
+		t.move(n)
+	}
+	t.ready = true
 	return nil
 }
 
 // fits tells whether n more keys leave a quarter of the slots empty.
-func (t *Table[A]) fits(n int) bool { return t.used+n <= len(t.slots)-len(t.slots)/4 }
+func (t *Table[A]) fits(n int) bool { return t.fitsIn(len(t.slots), n) }
+
+func (t *Table[A]) fitsIn(slots, n int) bool { return t.used+n <= slots-slots/4 }
+
+// slotsWith returns how many slots the table has once n more keys fit.
+func (t *Table[A]) slotsWith(n int) int {
+	slots := len(t.slots)
+	for !t.fitsIn(slots, n) {
+		slots *= 2
+	}
+	return slots
+}
 
 // grow doubles the slots, if the share grants that.
 func (t *Table[A]) grow() bool {
-	old := t.slots
-	if !t.take(t.slotBytes(2 * len(old))) {
+	n := 2 * len(t.slots)
+	if !t.take(t.slotBytes(n)) {
 		return false
 	}
+	t.move(n)
+	return true
+}
+
+// move moves the keys to n slots, whose memory has been taken, and gives that of the old ones back.
+func (t *Table[A]) move(n int) {
+	old := t.slots
 	defer t.give(t.slotBytes(len(old)))
-	t.resize(2 * len(old))
+	t.resize(n)
 	mask := uint64(len(t.slots) - 1)
 	for k := range old {
 		if old[k].hi == 0 {
@@ -159,7 +190,6 @@ func (t *Table[A]) grow() bool {
 		}
 		t.slots[i] = old[k]
 	}
-	return true
 }
 
 // Locate finds the slot of each key, adding those that are missing; the caller has made sure that there is Room. at[i] is
@@ -272,6 +302,16 @@ func (s *slot[A]) key(long *arenas) string {
 	return unsafe.String((*byte)(unsafe.Pointer(&s.lo)), int(s.hi>>56)-1)
 }
 
+// orderKey returns what keyOrder appends for the slot's key: a view of the slot or its arena, or of buf where hashes come first.
+func (s *slot[A]) orderKey(long *arenas, byHash bool, buf *[]byte) []byte {
+	key := s.key(long)
+	if byHash {
+		*buf = append(binary.BigEndian.AppendUint64((*buf)[:0], s.hash()), key...)
+		return *buf
+	}
+	return unsafe.Slice(unsafe.StringData(key), len(key))
+}
+
 // warmLong loads the long keys of slots, for the reason of warm: they lie in the order in which they came.
 func (t *Table[A]) warmLong(slots []slot[A]) {
 	var sum uint64
@@ -313,5 +353,5 @@ func (t *Table[A]) Clear() {
 // release gives all memory back. Until it is cleared the table takes no keys.
 func (t *Table[A]) release() {
 	t.give(t.taken)
-	t.slots, t.used, t.long, t.ahead = nil, 0, arenas{}, 0
+	t.slots, t.used, t.long, t.ready = nil, 0, arenas{}, false
 }

@@ -20,7 +20,7 @@ type Task struct {
 	Context context.Context
 	// Coroutine runs the attempt.
 	Coroutine *coro.Coroutine
-	// Memory allocates batches.
+	// Memory allocates batches and counts them on Share: see Counted. Who holds them does not take them again.
 	Memory memory.Allocator
 	// Share is the attempt's part of the process's memory: what operators keep is taken from it first.
 	Share *budget.Share

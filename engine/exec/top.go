@@ -67,7 +67,7 @@ type top[T any] struct {
 	copied   int64 // bytes of copies
 	needed   int64 // bytes of copies after the last time that all items were copied
 	keyBytes int64
-	taken    int64 // of the share
+	taken    int64 // of the share, beside the copies: the task's memory counts these
 	builder  *batch.Builder[T]
 
 	sorted *sorter[T]  // nil while memory suffices
@@ -142,20 +142,27 @@ func (h *top[T]) copyFresh() error {
 		h.needed = h.copied
 		releaseAll(stale)
 	}
-	want := h.copied + h.keyBytes + int64(len(h.items))*int64(unsafe.Sizeof(h.items[0])+4)
-	switch n := want - h.taken; {
-	case n <= 0:
-		h.task.Share.Give(-n)
-	case !h.task.Share.Take(n):
+	return h.take()
+}
+
+// take takes what is held beside the copies, or goes over to sorting.
+func (h *top[T]) take() error {
+	want := h.keyBytes + int64(len(h.items))*int64(unsafe.Sizeof(h.items[0])+4)
+	granted, err := h.task.grant(max(want-h.taken, 0), h.copied+h.taken)
+	if err != nil {
+		return err
+	}
+	if !granted {
 		return h.overflow()
 	}
+	h.task.Share.Give(max(h.taken-want, 0))
 	h.taken = want
 	return nil
 }
 
 // copy moves items to batches of their own.
 func (h *top[T]) copy(items []int32) error {
-	rows := make([]T, min(len(items), vectorRows))
+	rows := make([]T, min(len(items), topFresh)) // no more at any time: a builder's buffers are as large as the time before
 	d := h.codec.NewDecoder()
 	for len(items) > 0 {
 		some := items[:min(len(items), len(rows))]
@@ -180,30 +187,37 @@ func (h *top[T]) copy(items []int32) error {
 	return nil
 }
 
-// overflow goes over to sorting all records: those that are kept, in the order in which they came, and what follows.
+// overflow goes over to sorting all records: those that are kept are its first run, so they come before what follows among
+// equals.
 func (h *top[T]) overflow() error {
 	h.sorted = newSorter(h.task, h.node, h.codec, h.key)
+	h.sorted.counted = true
 	h.out = newEncoder(h.task, h.node, portFunc(func(rec arrow.Record, _ []uint32) error {
 		rec.Retain()
 		return h.sorted.add(rec)
 	}), h.codec)
 	h.out.inner = true
-	slices.SortFunc(h.items, func(a, b topItem[T]) int { return cmp.Compare(a.seq, b.seq) })
-	h.task.Share.Give(h.taken) // what is sorted is taken again, bit by bit
-	h.taken = 0
-	for i := range h.items {
-		h.out.add(h.items[i].rec)
-	}
+	h.sortItems()
+	err := h.sorted.runs.spill(func(add func(T)) {
+		for i := range h.items {
+			add(h.items[i].rec)
+		}
+	})
 	h.letGo()
-	return nil
+	return err
+}
+
+// sortItems brings the items into their order, after which they are no heap any more.
+func (h *top[T]) sortItems() {
+	slices.SortFunc(h.items, func(a, b topItem[T]) int {
+		return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq))
+	})
 }
 
 // feed calls f with each of the first n records in their order, until it returns false.
 func (h *top[T]) feed(f func(rec *T) bool) error {
 	if h.sorted == nil {
-		slices.SortFunc(h.items, func(a, b topItem[T]) int {
-			return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq))
-		})
+		h.sortItems()
 		for i := range h.items {
 			if !f(&h.items[i].rec) {
 				break

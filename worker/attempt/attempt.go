@@ -114,7 +114,7 @@ func (a *attempt) join() error {
 	}
 	a.spill = spill.New(a.coroutine, share, filepath.Join(a.job.TempDir, spill.FileName(a.spec.Name)))
 	a.task.Share, a.task.Spill = share, spillFile{a.spill}
-	a.task.Memory = &counted{Allocator: a.job.Memory, share: share}
+	a.task.Memory = exec.Counted(a.job.Memory, share)
 	return nil
 }
 

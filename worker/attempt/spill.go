@@ -28,9 +28,3 @@ type spilledRun struct{ *spill.Run }
 
 // Open implements exec.Run.
 func (r spilledRun) Open() (exec.Source, error) { return r.Run.Open() }
-
-// Drop implements exec.Run.
-func (r spilledRun) Drop() error {
-	r.Run.Drop()
-	return nil
-}
