@@ -15,20 +15,27 @@ func TestDaemonRefused(t *testing.T) {
 	c := sharedCluster(t)
 	dir := t.TempDir()
 	// written returns a directory with a copy of a file that says whose data it is, and in which format.
-	written := func(name, file, format string) string {
+	written := func(kind, name, file string, change func(string) string) string {
 		text, err := os.ReadFile(filepath.Join(c.dir, name, file))
 		must(t, err)
-		changed := regexp.MustCompile(`("format": ?)1`).ReplaceAllString(string(text), "${1}"+format)
-		if !strings.Contains(changed, format) {
-			t.Fatalf("%s of %q has no format: %s", file, name, text)
-		}
-		made := filepath.Join(dir, format+name)
+		changed := change(string(text))
+		made := filepath.Join(dir, kind+name)
 		must(t, os.MkdirAll(filepath.Dir(filepath.Join(made, file)), 0o700))
 		must(t, os.WriteFile(filepath.Join(made, file), []byte(changed), 0o600))
 		return made
 	}
-	newer := func(name, file string) string { return written(name, file, "99") }
-	another := func(name, file string) string { return written(name, file, "1") }
+	newer := func(name, file string) string {
+		return written("newer", name, file, func(text string) string {
+			changed := regexp.MustCompile(`("format": ?)\d+`).ReplaceAllString(text, "${1}99")
+			if changed == text {
+				t.Fatalf("%s of %q has no format: %s", file, name, text)
+			}
+			return changed
+		})
+	}
+	another := func(name, file string) string {
+		return written("another", name, file, func(text string) string { return text })
+	}
 	master, worker := c.Masters[0].Address, c.Workers[0].Address
 	free := freeAddress(t)
 	begin := "master --id m1 --listen " + free + " --peers m1=" + free + " --dir "
