@@ -97,7 +97,8 @@ func healthy(t *testing.T, p process) {
 	if reply.StatusCode != http.StatusOK {
 		t.Errorf("%s is not ready: %s", p.ID, reply.Status)
 	}
-	if bytes := metric(t, p, "process_resident_memory_bytes"); bytes > 300<<20 {
+	// Messages of 64 MiB that other tests send leave as much garbage until it is collected.
+	if bytes := metric(t, p, "process_resident_memory_bytes"); bytes > 512<<20 {
 		t.Errorf("%s uses %.0f bytes", p.ID, bytes)
 	}
 }
