@@ -92,9 +92,8 @@ func size(n int64) string {
 // errClosed means that an attempt asks for memory after its end.
 var errClosed = errors.New("the share of the memory has been given back")
 
-// Await takes n bytes and parks c until they are there. It returns a *TooLargeError if the share would pass Most and the bytes are
-// not free at once, or c's cause if that is cancelled. Before that, the owner gives back what it can do
-// without.
+// Await takes n bytes and parks c until they are there. It returns a *TooLargeError if the share would pass Most and the bytes
+// are not free at once, or c's cause if that is cancelled. Before that, the owner gives back what it can do without.
 func (s *Share) Await(c *coro.Coroutine, n int64) error {
 	assert(n)
 	if n == 0 {
