@@ -29,7 +29,8 @@ func (m *Graph) Plan() (*plan.Graph, error) {
 
 func nodeOf(n *plan.Node) *Node {
 	m := &Node{
-		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs), Sides: narrowAll(n.Sides), Lookup: narrowAll(n.Lookup), Order: uint32(n.Order),
+		Id: narrow(n.ID), Kind: uint32(n.Kind), Op: n.Op, Site: n.Site, Inputs: narrowAll(n.Inputs),
+		Sides: narrowAll(n.Sides), Lookup: narrowAll(n.Lookup), Order: uint32(n.Order),
 		Type: n.Type,
 	}
 	if s := n.Source; s != nil {

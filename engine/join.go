@@ -19,8 +19,8 @@ type Joined[L, R any] struct {
 //
 // The smaller side of each partition is held in memory while the other one streams past it; where neither fits, both are
 // sorted on disk. If the result is shuffled again, and one side turns out to be small as a whole, every task reads all of it
-// and the other side is not shuffled for the join. One key may have any number of records on both sides. The order of the result has no meaning, here and
-// in the other joins.
+// and the other side is not shuffled for the join. One key may have any number of records on both sides. The order of the
+// result has no meaning, here and in the other joins.
 func Join[K, V, W any](left Dataset[KV[K, V]], right Dataset[KV[K, W]]) Dataset[KV[K, Joined[V, W]]] {
 	return join(left, right, "Join", func(j *exec.Join[K, V, W], out func(KV[K, Joined[V, W]]) bool) {
 		j.Pair = func(k K, v V, w W) bool { return out(Pair(k, Joined[V, W]{v, w})) }
@@ -69,7 +69,9 @@ func AntiJoin[K, V, W any](left Dataset[KV[K, V]], right Dataset[KV[K, W]]) Data
 // CoGroup calls f with each key that stands on either side and its values on both, in the order in which these stand in the
 // input, and returns the elements of f's sequences. A side that lacks the key has no values. The values stream and can be
 // ranged over once.
-func CoGroup[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], f func(K, iter.Seq[V], iter.Seq[W]) iter.Seq[U], opts ...Option) Dataset[U] {
+func CoGroup[K, V, W, U any](
+	left Dataset[KV[K, V]], right Dataset[KV[K, W]], f func(K, iter.Seq[V], iter.Seq[W]) iter.Seq[U], opts ...Option,
+) Dataset[U] {
 	out := meet(left, right, "CoGroup", opts, func(m meeting[K, V, W], out func(U) bool) error {
 		groups := exec.CoGroup[K, V, W]{Node: m.node, Left: m.left, Right: m.right, Keyer: m.keyer, Ordered: m.ordered}
 		return groups.Run(m.task, m.lefts, m.rights, func(k K, vs iter.Seq[V], ws iter.Seq[W]) bool {
@@ -89,7 +91,9 @@ func CoGroup[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], f 
 }
 
 // join adds a join. Want says what is handed on to out.
-func join[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], name string, want func(j *exec.Join[K, V, W], out func(U) bool)) Dataset[U] {
+func join[K, V, W, U any](
+	left Dataset[KV[K, V]], right Dataset[KV[K, W]], name string, want func(j *exec.Join[K, V, W], out func(U) bool),
+) Dataset[U] {
 	of := func(m meeting[K, V, W], out func(U) bool) *exec.Join[K, V, W] {
 		j := &exec.Join[K, V, W]{Node: m.node, Left: m.left, Right: m.right, Keyer: m.keyer}
 		want(j, func(u U) bool {
@@ -144,7 +148,9 @@ type meeting[K, V, W any] struct {
 }
 
 // meet adds the two exchanges that bring the records of a key together, and the node where they meet.
-func meet[K, V, W, U any](left Dataset[KV[K, V]], right Dataset[KV[K, W]], name string, opts []Option, run func(m meeting[K, V, W], out func(U) bool) error) Dataset[U] {
+func meet[K, V, W, U any](
+	left Dataset[KV[K, V]], right Dataset[KV[K, W]], name string, opts []Option, run func(m meeting[K, V, W], out func(U) bool) error,
+) Dataset[U] {
 	lefts := scatter(left, name+".left", opts)
 	rights := scatter(right, name+".right", opts)
 	op := &exec.Operator{Node: plan.Node{Kind: plan.Meet, Op: name, Inputs: []int{lefts.node, rights.node}}}

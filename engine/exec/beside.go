@@ -47,7 +47,9 @@ type beside[K, B, P any] struct {
 	spill SpillWriter              // that aside writes to
 }
 
-func newBeside[K, B, P any](t *Task, node, side int, keyer *batch.Keyer[K], build *batch.Codec[batch.KV[K, B]], probe *batch.Codec[batch.KV[K, P]], r roles[K, B, P]) *beside[K, B, P] {
+func newBeside[K, B, P any](
+	t *Task, node, side int, keyer *batch.Keyer[K], build *batch.Codec[batch.KV[K, B]], probe *batch.Codec[batch.KV[K, P]], r roles[K, B, P],
+) *beside[K, B, P] {
 	return &beside[K, B, P]{
 		task: t, node: node, side: side, keyer: keyer, build: build, probe: probe, roles: r, more: true, size: batch.NewSizer[batch.KV[K, P]](),
 	}

@@ -9,7 +9,9 @@ import (
 // Group collects the records of one partition and calls out with each key and its values, in the order in which these
 // came: keys in increasing order, or in that of their hashes, which is as fixed. The values can be ranged over once, before
 // out returns; they stream from the disk where the task's share does not grant to hold all records.
-func Group[K, V any](t *Task, node int, src Source, codec *batch.Codec[batch.KV[K, V]], keyer *batch.Keyer[K], ordered bool, out func(K, iter.Seq[V]) bool) error {
+func Group[K, V any](
+	t *Task, node int, src Source, codec *batch.Codec[batch.KV[K, V]], keyer *batch.Keyer[K], ordered bool, out func(K, iter.Seq[V]) bool,
+) error {
 	g := newGrouper(t, node, codec, keyer, ordered)
 	defer g.release()
 	if err := g.collect(src); err != nil {

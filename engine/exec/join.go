@@ -164,7 +164,9 @@ func hashJoin[K, B, P any](t *Task, keyer *batch.Keyer[K], build *held[batch.KV[
 }
 
 // newHashed makes the table of a side that is held as a whole. It is not nil where there is an error.
-func newHashed[K, B, P any](t *Task, keyer *batch.Keyer[K], build *held[batch.KV[K, B]], codec *batch.Codec[batch.KV[K, B]], r roles[K, B, P]) (*hashed[K, B, P], error) {
+func newHashed[K, B, P any](
+	t *Task, keyer *batch.Keyer[K], build *held[batch.KV[K, B]], codec *batch.Codec[batch.KV[K, B]], r roles[K, B, P],
+) (*hashed[K, B, P], error) {
 	h := &hashed[K, B, P]{task: t, keyer: keyer, exact: keyer.Exact(), roles: r}
 	h.build = newGroups(t, codec, keyer, newTable[uint32](nil, slotsFor(build.rows), aggregating))
 	if err := h.build.collect(build); err != nil {

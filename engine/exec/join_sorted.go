@@ -34,7 +34,10 @@ func (j *Join[K, V, W]) sorted(t *Task, l *held[batch.KV[K, V]], r *held[batch.K
 	if err != nil {
 		return err
 	}
-	m := &mergeJoin[K, V, W]{join: j, task: t, exact: j.Keyer().Exact(), keyer: j.Keyer(), left: side[batch.KV[K, V]]{cursor: lc}, right: side[batch.KV[K, W]]{cursor: rc}}
+	m := &mergeJoin[K, V, W]{
+		join: j, task: t, exact: j.Keyer().Exact(), keyer: j.Keyer(),
+		left: side[batch.KV[K, V]]{cursor: lc}, right: side[batch.KV[K, W]]{cursor: rc},
+	}
 	defer lc.close()
 	defer rc.close()
 	m.group, m.block = newGroupStore(t, j.Node, j.Right), newGroupStore(t, j.Node, j.Left)

@@ -8,7 +8,9 @@ import (
 
 // Scatter returns the stream that sends records to the partitions of their keys' hashes, uncombined. Split takes a record
 // apart.
-func Scatter[T, K, V any](t *Task, node int, port Port, partitions int, codec *batch.Codec[batch.KV[K, V]], keyer *batch.Keyer[K], split func(T) (K, V)) Stream {
+func Scatter[T, K, V any](
+	t *Task, node int, port Port, partitions int, codec *batch.Codec[batch.KV[K, V]], keyer *batch.Keyer[K], split func(T) (K, V),
+) Stream {
 	s := &scatter[K, V]{task: t, keyer: keyer, out: newEncoder(t, node, port, codec), partitions: partitions, size: batch.NewSizer[batch.KV[K, V]]()}
 	return Stream{Consume: func(rec T) bool {
 		kv := &s.rows[s.n]
