@@ -1,45 +1,18 @@
 package csvio
 
 import (
-	"context"
 	"errors"
 	"io"
 	"testing"
 
 	"fletch/engine"
-	"fletch/engine/budget"
-	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
 	"fletch/fault"
 	"fletch/fault/faulttest"
+	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
-
-// inTask runs f as an attempt does: on a coroutine, with I/O goroutines beside it.
-func inTask(t *testing.T, f func(*exec.Task) error) error {
-	t.Helper()
-	s, err := coro.New(coro.Config{Runners: 1, IO: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1) // Run's result
-	go func() { ended <- s.Run(ctx) }()
-	c := s.Spawn(coro.Spec{Name: "test"}, func(c *coro.Coroutine) error {
-		share, err := budget.NewPool(1<<30, 1, 1).Join(c)
-		if err != nil {
-			return err
-		}
-		return f(&exec.Task{Share: share, Context: ctx, Coroutine: c, MaxLineBytes: 1 << 20, Progress: &exec.Progress{}})
-	})
-	<-c.Done()
-	cancel()
-	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	return c.Err()
-}
 
 // open opens the job's one source.
 func open(task *exec.Task, in plan.FileRange) (exec.Source, error) {
@@ -64,7 +37,7 @@ func numbersFile(t *testing.T, name string) plan.FileRange {
 // A reader that is closed while it reads ahead lets the read finish before it closes the file.
 func TestCloseWhileReading(t *testing.T) {
 	for _, name := range []string{"ahead", "ahead.zst"} {
-		err := inTask(t, func(task *exec.Task) error {
+		err := inputtest.InTask(t, func(task *exec.Task) error {
 			r, err := open(task, numbersFile(t, name))
 			if err != nil {
 				return err
@@ -86,7 +59,7 @@ func TestCloseWhileReading(t *testing.T) {
 func TestMistakeInTask(t *testing.T) {
 	stop := errors.New("stop")
 	for _, cancel := range []bool{false, true} {
-		err := inTask(t, func(task *exec.Task) error {
+		err := inputtest.InTask(t, func(task *exec.Task) error {
 			r, err := open(task, numbersFile(t, "mistake"))
 			if err != nil {
 				return err

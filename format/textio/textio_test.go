@@ -2,7 +2,6 @@ package textio
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -11,39 +10,12 @@ import (
 	"testing"
 
 	"fletch/engine"
-	"fletch/engine/budget"
-	"fletch/engine/coro"
 	"fletch/engine/exec"
 	"fletch/engine/plan"
 	"fletch/format/internal/input"
 	"fletch/format/internal/input/inputtest"
 	"fletch/storage/storagetest"
 )
-
-// inTask runs f as an attempt does: on a coroutine, with I/O goroutines beside it.
-func inTask(t *testing.T, f func(*exec.Task) error) error {
-	t.Helper()
-	s, err := coro.New(coro.Config{Runners: 1, IO: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1) // Run's result
-	go func() { ended <- s.Run(ctx) }()
-	c := s.Spawn(coro.Spec{Name: "test"}, func(c *coro.Coroutine) error {
-		share, err := budget.NewPool(1<<30, 1, 1).Join(c)
-		if err != nil {
-			return err
-		}
-		return f(&exec.Task{Share: share, Context: ctx, Coroutine: c, MaxLineBytes: 1 << 20})
-	})
-	<-c.Done()
-	cancel()
-	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	return c.Err()
-}
 
 // Both formats of lines, through the operators that a job is made of.
 func TestReadAndWrite(t *testing.T) {
@@ -67,7 +39,7 @@ func TestReadAndWrite(t *testing.T) {
 		t.Errorf("graph %+v", n)
 	}
 	var out bytes.Buffer
-	err = inTask(t, func(task *exec.Task) error {
+	err = inputtest.InTask(t, func(task *exec.Task) error {
 		r, err := job.Program()[0].Open(task, plan.Split{Files: files})
 		if err != nil {
 			return err
@@ -102,7 +74,7 @@ func TestReadAndWrite(t *testing.T) {
 // A reader that is closed while it reads ahead lets the read finish before it closes the file.
 func TestCloseWhileReading(t *testing.T) {
 	stop := errors.New("stop")
-	err := inTask(t, func(task *exec.Task) error {
+	err := inputtest.InTask(t, func(task *exec.Task) error {
 		for _, name := range []string{"ahead", "ahead.zst"} {
 			content := sample()
 			if filepath.Ext(name) != "" {
